@@ -1,0 +1,1 @@
+//! What representations do over time: one file per analysis, every number with an interval.

@@ -1,0 +1,2 @@
+//! redyn.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Figures and the one-page report made of results; computes no science.

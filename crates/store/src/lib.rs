@@ -1,0 +1,1 @@
+//! Trajectories on disk: a Zarr group written in order, read lazily.

@@ -1,0 +1,1 @@
+//! Training by back-propagation through time over a planned graph.

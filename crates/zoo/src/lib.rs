@@ -1,0 +1,1 @@
+//! Published recurrent networks, one file each.
