@@ -1,0 +1,5 @@
+//! The native CPU engine.
+
+/// The native CPU engine.
+#[derive(Clone, Debug, Default)]
+pub struct Cpu {}

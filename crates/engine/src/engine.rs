@@ -1,0 +1,81 @@
+//! What it takes to run operations: the border between plans and machines.
+
+use crate::{Op, Shape};
+
+/// A machine that runs operations on batches of values.
+///
+/// Two promises that plans rely on: the result for one image does not depend on the
+/// other images of the batch or on their number, and nothing depends on the number
+/// of threads. Both to the last bit.
+pub trait Engine: Sync {
+    /// A batch of values: `[image, row, column, channel]`, f32.
+    type Value: Send + Sync;
+
+    /// A weight, with whatever the engine derives from it once (packed or
+    /// transformed filters).
+    type Weight: Send + Sync;
+
+    /// A gradient under construction for one weight.
+    type Gradient: Send;
+
+    /// The kernels in use, for provenance: results of two paths may differ in the
+    /// last bits and are never mixed in one store.
+    fn path(&self) -> String;
+
+    /// A batch of values from memory.
+    ///
+    /// # Shapes
+    /// - `data`: `[batch, height, width, channels]`
+    fn value(&self, shape: Shape, batch: usize, data: &[f32]) -> Self::Value;
+
+    /// Copy a value to `out`, once per image if it is held as a batch of one.
+    ///
+    /// # Shapes
+    /// - `out`: `[batch, height, width, channels]`
+    fn read(&self, value: &Self::Value, out: &mut [f32]);
+
+    /// Number of images of a value (one if it is the same for every image).
+    fn batch(&self, value: &Self::Value) -> usize;
+
+    /// A weight from memory, in the layout and shape of checkpoints.
+    fn weight(&self, shape: &[usize], data: &[f32]) -> Self::Weight;
+
+    /// Apply `op`.
+    fn forward(&self, op: &Op, weights: &[&Self::Weight], inputs: &[&Self::Value]) -> Self::Value;
+
+    /// A gradient of zeros for `weight`.
+    fn gradient(&self, weight: &Self::Weight) -> Self::Gradient;
+
+    /// Vector-Jacobian product of `op`: given the gradient of its output, the
+    /// gradients of its inputs (each with that input's own batch: a value shared by
+    /// all images receives the sum over images), adding the weights' to `gradients`.
+    ///
+    /// `wanted[i]` says whether input `i`'s gradient is asked for.
+    fn backward(
+        &self,
+        op: &Op,
+        weights: &[&Self::Weight],
+        saved: &Saved<Self::Value>,
+        output_gradient: Self::Value,
+        wanted: &[bool],
+        gradients: &mut [&mut Self::Gradient],
+    ) -> Vec<Option<Self::Value>>;
+
+    /// Add `other` to `value`, of the same shape and batch.
+    fn add(&self, value: &mut Self::Value, other: &Self::Value);
+
+    /// A finished gradient in the layout of its weight.
+    fn finish(&self, gradient: Self::Gradient) -> Vec<f32>;
+}
+
+/// What was kept of a forward application, as [`Op::reads`] asks.
+pub struct Saved<'a, V> {
+    /// The inputs, where kept, else `None`; always as many as the operation had.
+    pub inputs: Vec<Option<&'a V>>,
+    /// The output, where kept.
+    pub output: Option<&'a V>,
+    /// Shapes of the inputs.
+    pub shapes: Vec<Shape>,
+    /// Batches of the inputs.
+    pub batches: Vec<usize>,
+}
