@@ -1,12 +1,14 @@
 //! The words every room of redyn shares: what a trajectory is, how classes are
 //! related, how an error tells a person what to do next, how a seed becomes numbers.
 
+mod arrays;
 mod diagnose;
 mod hierarchy;
 pub mod random;
 mod stop;
 mod trajectory;
 
+pub use arrays::{Trajectories, TrajectoriesError};
 pub use diagnose::{Diagnose, Fault, nearest};
 pub use hierarchy::{Hierarchy, HierarchyError};
 pub use stop::Stop;
