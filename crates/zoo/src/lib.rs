@@ -1,1 +1,106 @@
-//! Published recurrent networks, one file each.
+//! Published recurrent networks, one file each, and the files their weights live in.
+//!
+//! ```
+//! let network = redyn_zoo::build("blt64:top_down=1,width=0.25,image_size=32,classes=16")?;
+//! assert_eq!(network.graph.image_shape().height, 32);
+//! # Ok::<(), redyn_zoo::ZooError>(())
+//! ```
+
+mod blt;
+mod error;
+mod spec;
+mod weights_file;
+
+use redyn_network::Graph;
+use serde::{Deserialize, Serialize};
+
+pub use error::ZooError;
+pub use spec::{Setting, Spec};
+pub use weights_file::{digest, read_weights, write_weights};
+
+/// A family of networks that can be built by name.
+pub struct Entry {
+    /// Name, as it is typed.
+    pub name: &'static str,
+    /// One line for lists.
+    pub summary: &'static str,
+    /// The publication.
+    pub citation: &'static str,
+    /// Where the reference code lives, with the commit this was checked against.
+    pub origin: &'static str,
+    /// What can be set, with defaults.
+    pub settings: fn() -> Vec<Setting>,
+    pub(crate) build: fn(&Spec) -> Result<Network, ZooError>,
+}
+
+/// All networks.
+pub const NETWORKS: &[Entry] = &[blt::BLT64, blt::BLT128];
+
+/// A network ready to be planned.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Name and settings, every one of them written out.
+    pub spec: Spec,
+    /// One step of it.
+    pub graph: Graph,
+    /// What a store and a report say of it.
+    pub card: Card,
+}
+
+/// What is worth knowing about a network beside its graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Name and settings.
+    pub network: String,
+    /// Short name for legends: `LA`, `LTM`, `BNet`.
+    pub short: String,
+    /// The publication.
+    pub citation: String,
+    /// Reference code.
+    pub origin: String,
+    /// Steps it was published with.
+    pub steps: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Side of the square images it takes.
+    pub image_size: usize,
+    /// The linear map from an area to the logits.
+    pub readout: ReadoutCard,
+    /// What the published code does once and a plain loop over it does not repeat.
+    pub hoisted: Vec<String>,
+}
+
+/// Where logits are read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadoutCard {
+    /// Tap that holds the logits.
+    pub tap: String,
+    /// Area whose representation is read.
+    pub area: String,
+    /// Steps between representation and logits.
+    pub delay: usize,
+    /// Parameter `[class, unit]`.
+    pub weight: String,
+    /// Parameter `[class]`, if there is one.
+    pub bias: Option<String>,
+}
+
+/// Build a network from its spec: a name, or `NAME:KEY=VALUE,KEY=VALUE`.
+///
+/// # Errors
+/// An unknown name, setting or value; settings that do not go together.
+pub fn build(spec: &str) -> Result<Network, ZooError> {
+    let (entry, spec) = spec::parse(spec)?;
+    (entry.build)(&spec)
+}
+
+/// The entry of a name.
+///
+/// # Errors
+/// An unknown name.
+pub fn entry(name: &str) -> Result<&'static Entry, ZooError> {
+    NETWORKS
+        .iter()
+        .find(|entry| entry.name == name)
+        .ok_or_else(|| ZooError::UnknownNetwork { name: name.to_owned() })
+}

@@ -1,0 +1,207 @@
+//! One step of a recurrent network: signals between areas.
+
+use redyn_engine::{Op, Shape};
+use serde::{Deserialize, Serialize};
+
+use crate::{Init, NetworkError};
+
+/// A network as it was declared: what every signal is made of, at any step.
+///
+/// Made by a [`Sketch`](crate::Sketch); read by the planner, the report's drawing and
+/// whoever loads or writes weights.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    pub(crate) image: Shape,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) taps: Vec<Tap>,
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// Index of a node.
+pub(crate) type NodeId = usize;
+
+/// What a signal is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Node {
+    /// The stimulus.
+    Image,
+    /// A declared area: the signal that defines it, once that is known.
+    Area(Option<NodeId>),
+    /// The signal one step ago; absent at the first step.
+    Last(NodeId),
+    /// An operation; absent as soon as an input is, but for combinations, which
+    /// leave absent terms out.
+    Apply { op: Op, weights: Vec<usize>, inputs: Vec<NodeId> },
+    /// The signal as it passes a named edge, where interventions act.
+    Edge { edge: usize, input: NodeId },
+    /// The signal, or zeros where it is absent.
+    OrZeros(NodeId),
+    /// The signal, which the published code computes once and not at every step.
+    Once(NodeId),
+}
+
+/// A trained tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameter {
+    /// Name in the reference's own checkpoints.
+    pub name: String,
+    /// Shape in the reference's own checkpoints.
+    pub shape: Vec<usize>,
+    /// How it starts.
+    pub init: Init,
+}
+
+/// A signal that can be asked for by name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tap {
+    pub(crate) name: String,
+    pub(crate) node: NodeId,
+}
+
+/// A named connection between two areas.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Edge {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) op: &'static str,
+    /// Steps between sending and arriving.
+    pub(crate) delay: usize,
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// From the area below.
+    BottomUp,
+    /// From the area itself.
+    Lateral,
+    /// From an area above.
+    TopDown,
+}
+
+impl Kind {
+    /// The word used in names of edges.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::BottomUp => "bottom_up",
+            Self::Lateral => "lateral",
+            Self::TopDown => "top_down",
+        }
+    }
+}
+
+/// A graph as something to draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawing {
+    /// The areas, from the image up.
+    pub areas: Vec<DrawnArea>,
+    /// The connections between them.
+    pub edges: Vec<DrawnEdge>,
+}
+
+/// An area in a [`Drawing`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrawnArea {
+    /// Name.
+    pub name: String,
+    /// `[height, width, channels]`; a vector has height and width 1.
+    pub shape: [usize; 3],
+}
+
+/// A connection in a [`Drawing`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrawnEdge {
+    /// Name, as interventions use it.
+    pub name: String,
+    /// What it carries.
+    pub kind: Kind,
+    /// Sending area.
+    pub from: String,
+    /// Receiving area.
+    pub to: String,
+    /// The operation on the way.
+    pub op: String,
+    /// Steps between sending and arriving: 0 or 1.
+    pub delay: usize,
+}
+
+impl Graph {
+    /// Shape of the images it takes.
+    pub fn image_shape(&self) -> Shape {
+        self.image
+    }
+
+    /// All trained tensors, in the reference's order.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// Number of trained values.
+    pub fn n_parameters(&self) -> usize {
+        self.parameters.iter().map(|parameter| parameter.shape.iter().product::<usize>()).sum()
+    }
+
+    /// Names and shapes of all taps, in the order of declaration.
+    pub fn taps(&self) -> impl Iterator<Item = (&str, Shape)> {
+        self.taps.iter().map(|tap| (tap.name.as_str(), self.shapes[tap.node]))
+    }
+
+    /// Names of all edges.
+    pub fn edges(&self) -> impl Iterator<Item = &str> {
+        self.edges.iter().map(|edge| edge.name.as_str())
+    }
+
+    /// Index of a tap.
+    ///
+    /// # Errors
+    /// A name the graph does not have.
+    pub(crate) fn tap(&self, name: &str) -> Result<usize, NetworkError> {
+        self.taps.iter().position(|tap| tap.name == name).ok_or_else(|| NetworkError::UnknownTap {
+            name: name.to_owned(),
+            known: self.taps.iter().map(|tap| tap.name.clone()).collect(),
+        })
+    }
+
+    /// Index of an edge.
+    ///
+    /// # Errors
+    /// A name the graph does not have.
+    pub(crate) fn edge(&self, name: &str) -> Result<usize, NetworkError> {
+        self.edges.iter().position(|edge| edge.name == name).ok_or_else(|| NetworkError::UnknownEdge {
+            name: name.to_owned(),
+            known: self.edges.iter().map(|edge| edge.name.clone()).collect(),
+        })
+    }
+
+    /// The areas that edges connect, and the edges, to be drawn.
+    pub fn drawing(&self) -> Drawing {
+        let mut areas = vec![DrawnArea { name: "image".into(), shape: dims(self.image) }];
+        for (name, shape) in self.taps() {
+            if self.edges.iter().any(|edge| edge.to == name) {
+                areas.push(DrawnArea { name: name.into(), shape: dims(shape) });
+            }
+        }
+        let edges = self
+            .edges
+            .iter()
+            .map(|edge| DrawnEdge {
+                name: edge.name.clone(),
+                kind: edge.kind,
+                from: edge.from.clone(),
+                to: edge.to.clone(),
+                op: edge.op.to_owned(),
+                delay: edge.delay,
+            })
+            .collect();
+        Drawing { areas, edges }
+    }
+}
+
+fn dims(shape: Shape) -> [usize; 3] {
+    [shape.height, shape.width, shape.channels]
+}

@@ -1,0 +1,348 @@
+//! What to compute, in which order, and when to let go of it.
+
+use std::collections::BTreeMap;
+
+use redyn_engine::{Op, Shape};
+
+use crate::NetworkError;
+use crate::graph::Graph;
+use crate::intervention::Intervention;
+use crate::unroll::{Key, Sharing, Unroll, Value, ValueId};
+
+/// What is asked of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Number of steps.
+    pub steps: usize,
+    /// The signals asked for.
+    pub taps: Vec<TapRequest>,
+    /// What is done to the network's edges.
+    pub interventions: Vec<Intervention>,
+}
+
+/// A signal that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapRequest {
+    /// Name of the tap.
+    pub name: String,
+    /// At which steps.
+    pub steps: Steps,
+}
+
+/// Which steps of a tap are asked for. Steps at which nothing has reached it are left
+/// out of [`Steps::All`]; they are an error in the other two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Steps {
+    /// Every step at which it has a value.
+    All,
+    /// The last step alone.
+    Last,
+    /// These.
+    These(Vec<usize>),
+}
+
+impl Request {
+    /// The readout at every step.
+    pub fn readout(steps: usize) -> Self {
+        Self::taps(steps, ["readout"])
+    }
+
+    /// Some taps at every step.
+    pub fn taps<'a>(steps: usize, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let taps =
+            names.into_iter().map(|name| TapRequest { name: name.to_owned(), steps: Steps::All }).collect();
+        Self { steps, taps, interventions: Vec::new() }
+    }
+
+    /// The readout at the last step alone.
+    pub fn last_readout(steps: usize) -> Self {
+        let readout = TapRequest { name: "readout".into(), steps: Steps::Last };
+        Self { steps, taps: vec![readout], interventions: Vec::new() }
+    }
+}
+
+/// A value somebody asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// Index into the request's taps.
+    pub(crate) tap: usize,
+    pub(crate) step: usize,
+    pub(crate) value: ValueId,
+}
+
+/// Multiply-accumulates of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Cost {
+    /// For every image.
+    pub per_image: u64,
+    /// Once for all images: what the stimulus has not reached.
+    pub per_model: u64,
+}
+
+/// An unrolled network: the values to compute, in order.
+///
+/// The planner is exact: a planned run gives the same bits as the plain loop over the
+/// same kernels, because the values it leaves out are equal to ones it keeps.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) values: Vec<Value>,
+    pub(crate) outputs: Vec<Output>,
+    /// For every value, the last value computed from it (itself if there is none).
+    pub(crate) last_reader: Vec<ValueId>,
+    pub(crate) tap_names: Vec<String>,
+    pub(crate) n_parameters: usize,
+    steps: usize,
+}
+
+impl Plan {
+    /// Plan a request: every distinct value once, and only those that an answer needs.
+    ///
+    /// # Errors
+    /// An unknown tap or edge, a step beyond the last, a tap that nothing reaches.
+    pub fn new(graph: &Graph, request: &Request) -> Result<Self, NetworkError> {
+        Self::unroll(graph, request, Sharing::Equal)
+    }
+
+    /// The plain loop over the same operations, as the network's authors published
+    /// it: every area at every step, every step anew. The twin that
+    /// [`Plan::new`] is tested against and its savings are counted from.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn published(graph: &Graph, request: &Request) -> Result<Self, NetworkError> {
+        Self::unroll(graph, request, Sharing::Published)
+    }
+
+    fn unroll(graph: &Graph, request: &Request, sharing: Sharing) -> Result<Self, NetworkError> {
+        if request.steps == 0 {
+            return Err(NetworkError::NoSteps);
+        }
+        let mut interventions = vec![Vec::new(); graph.edges.len()];
+        for intervention in &request.interventions {
+            interventions[graph.edge(&intervention.edge)?].push(intervention);
+        }
+        let mut unroll = Unroll::new(graph, sharing, interventions);
+        for step in 0..request.steps {
+            if sharing == Sharing::Published {
+                for tap in &graph.taps {
+                    unroll.value(tap.node, step);
+                }
+            }
+            for tap in &request.taps {
+                unroll.value(graph.taps[graph.tap(&tap.name)?].node, step);
+            }
+        }
+        let mut outputs = Vec::new();
+        for (index, tap) in request.taps.iter().enumerate() {
+            let node = graph.taps[graph.tap(&tap.name)?].node;
+            let (steps, required): (Vec<usize>, bool) = match &tap.steps {
+                Steps::All => ((0..request.steps).collect(), false),
+                Steps::Last => (vec![request.steps - 1], true),
+                Steps::These(steps) => (steps.clone(), true),
+            };
+            for step in steps {
+                if step >= request.steps {
+                    return Err(NetworkError::StepBeyond { step, steps: request.steps });
+                }
+                match unroll.value(node, step) {
+                    Some(value) => outputs.push(Output { tap: index, step, value }),
+                    None if required => {
+                        return Err(NetworkError::NothingReaches { tap: tap.name.clone(), step });
+                    }
+                    None => {}
+                }
+            }
+            if !outputs.iter().any(|output| output.tap == index) {
+                return Err(NetworkError::NothingReaches { tap: tap.name.clone(), step: request.steps - 1 });
+            }
+        }
+        let values = std::mem::take(&mut unroll.values);
+        let keep_all = sharing == Sharing::Published;
+        Ok(Self::compact(values, outputs, keep_all, graph, request))
+    }
+
+    /// Drop what no output needs and find every value's last reader.
+    fn compact(
+        values: Vec<Value>,
+        mut outputs: Vec<Output>,
+        keep_all: bool,
+        graph: &Graph,
+        request: &Request,
+    ) -> Self {
+        let mut needed = vec![keep_all; values.len()];
+        for output in &outputs {
+            needed[output.value] = true;
+        }
+        for id in (0..values.len()).rev() {
+            if needed[id] {
+                for &input in values[id].inputs() {
+                    needed[input] = true;
+                }
+            }
+        }
+        let mut renamed = vec![ValueId::MAX; values.len()];
+        let mut kept: Vec<Value> = Vec::new();
+        for (id, mut value) in values.into_iter().enumerate().filter(|&(id, _)| needed[id]) {
+            if let Key::Apply { inputs, .. } = &mut value.key {
+                for input in inputs {
+                    *input = renamed[*input];
+                }
+            }
+            renamed[id] = kept.len();
+            kept.push(value);
+        }
+        for output in &mut outputs {
+            output.value = renamed[output.value];
+        }
+        let mut last_reader: Vec<ValueId> = (0..kept.len()).collect();
+        for (id, value) in kept.iter().enumerate() {
+            for &input in value.inputs() {
+                last_reader[input] = id;
+            }
+        }
+        Self {
+            values: kept,
+            outputs,
+            last_reader,
+            tap_names: request.taps.iter().map(|tap| tap.name.clone()).collect(),
+            n_parameters: graph.parameters.len(),
+            steps: request.steps,
+        }
+    }
+
+    /// Number of steps.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The steps at which each requested tap has a value, in the request's order.
+    pub fn tap_steps(&self) -> Vec<Vec<usize>> {
+        let mut steps = vec![Vec::new(); self.tap_names.len()];
+        for output in &self.outputs {
+            steps[output.tap].push(output.step);
+        }
+        steps
+    }
+
+    /// Shape of each requested tap, in the request's order.
+    pub fn tap_shapes(&self) -> Vec<Shape> {
+        let by_tap: BTreeMap<usize, Shape> =
+            self.outputs.iter().map(|output| (output.tap, self.values[output.value].shape)).collect();
+        by_tap.into_values().collect()
+    }
+
+    /// The first step at which each requested tap depends on the image, in the
+    /// request's order; `None` where it never does.
+    pub fn tap_reached(&self) -> Vec<Option<usize>> {
+        let reached = |tap: usize| {
+            let mut outputs = self.outputs.iter().filter(|output| output.tap == tap);
+            outputs.find(|output| self.values[output.value].per_image).map(|output| output.step)
+        };
+        (0..self.tap_names.len()).map(reached).collect()
+    }
+
+    /// Multiply-accumulates.
+    pub fn cost(&self) -> Cost {
+        let mut cost = Cost::default();
+        for value in &self.values {
+            if let Key::Apply { op, inputs, .. } = &value.key {
+                let input = inputs.first().map_or(value.shape, |&input| self.values[input].shape);
+                let count = op.multiply_accumulates(input, value.shape);
+                if value.per_image {
+                    cost.per_image += count;
+                } else {
+                    cost.per_model += count;
+                }
+            }
+        }
+        cost
+    }
+
+    /// Bytes of values that are alive at once, at most, for every image of a batch.
+    ///
+    /// What an engine needs beside (packed weights, scratch of a kernel) is not in it.
+    pub fn memory_per_image(&self) -> usize {
+        let (mut alive, mut most) = (0, 0);
+        self.walk(|event, shape| match event {
+            Event::Computed => {
+                alive += 4 * shape.len();
+                most = most.max(alive);
+            }
+            Event::Freed => alive -= 4 * shape.len(),
+        });
+        most
+    }
+
+    /// Bytes for every image of a training batch: everything the backward pass reads,
+    /// and the gradients alive at once (bounded by the largest values times two).
+    pub fn training_memory_per_image(&self) -> usize {
+        let kept = self.kept_for_backward();
+        let values: usize = self
+            .values
+            .iter()
+            .zip(&kept)
+            .filter(|(value, kept)| value.per_image && **kept)
+            .map(|(value, _)| 4 * value.shape.len())
+            .sum();
+        values + self.memory_per_image()
+    }
+
+    fn walk(&self, mut visit: impl FnMut(Event, Shape)) {
+        for (id, value) in self.values.iter().enumerate() {
+            if value.per_image {
+                visit(Event::Computed, value.shape);
+            }
+            for freed in self.freed_after(id) {
+                if self.values[freed].per_image {
+                    visit(Event::Freed, self.values[freed].shape);
+                }
+            }
+        }
+    }
+
+    /// The values read for the last time by `id`, itself included if nobody reads it.
+    pub(crate) fn freed_after(&self, id: ValueId) -> impl Iterator<Item = ValueId> {
+        let mut inputs: Vec<ValueId> = self.values[id].inputs().to_vec();
+        inputs.sort_unstable();
+        inputs.dedup();
+        inputs.into_iter().chain([id]).filter(move |&value| self.last_reader[value] == id)
+    }
+
+    /// The values that must survive the forward pass for the backward pass.
+    pub(crate) fn kept_for_backward(&self) -> Vec<bool> {
+        let mut kept = vec![false; self.values.len()];
+        for (id, value) in self.values.iter().enumerate().filter(|(_, value)| value.trained) {
+            if let Key::Apply { op, inputs, .. } = &value.key {
+                let reads = op.reads();
+                if reads.inputs {
+                    for &input in inputs {
+                        kept[input] = true;
+                    }
+                }
+                kept[id] |= reads.output;
+            }
+        }
+        kept
+    }
+}
+
+enum Event {
+    Computed,
+    Freed,
+}
+
+impl Value {
+    pub(crate) fn inputs(&self) -> &[ValueId] {
+        match &self.key {
+            Key::Image => &[],
+            Key::Apply { inputs, .. } => inputs,
+        }
+    }
+
+    pub(crate) fn op(&self) -> Option<(&Op, &[usize])> {
+        match &self.key {
+            Key::Image => None,
+            Key::Apply { op, weights, .. } => Some((op, weights)),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Carrying out a plan on an engine.
+
+use std::collections::BTreeMap;
+
+use redyn_engine::{Engine, Shape};
+
+use crate::NetworkError;
+use crate::graph::Graph;
+use crate::plan::Plan;
+use crate::unroll::{Key, ValueId};
+use crate::weights::Weights;
+
+/// A plan with weights on an engine, ready for any number of batches.
+///
+/// What the stimulus does not reach is computed once, at the first batch, as a batch
+/// of one.
+pub struct Session<'e, E: Engine> {
+    pub(crate) engine: &'e E,
+    pub(crate) plan: Plan,
+    /// By parameter; only those the plan uses.
+    pub(crate) weights: Vec<Option<E::Weight>>,
+    shapes: Vec<Vec<usize>>,
+    names: Vec<String>,
+    image: Shape,
+    constants: BTreeMap<ValueId, E::Value>,
+}
+
+/// A requested value as it comes about.
+pub struct Emission<'v, V> {
+    /// Index of the tap in the request.
+    pub tap: usize,
+    /// Step, from 0.
+    pub step: usize,
+    /// Shape of one image's value.
+    pub shape: Shape,
+    /// The batch.
+    pub value: &'v V,
+}
+
+impl<'e, E: Engine> Session<'e, E> {
+    /// Put a plan and weights on an engine.
+    ///
+    /// # Errors
+    /// Weights that do not fit the graph.
+    pub fn new(engine: &'e E, graph: &Graph, plan: Plan, weights: &Weights) -> Result<Self, NetworkError> {
+        weights.check(graph)?;
+        let mut session = Self {
+            engine,
+            plan,
+            weights: Vec::new(),
+            shapes: graph.parameters().iter().map(|parameter| parameter.shape.clone()).collect(),
+            names: graph.parameters().iter().map(|parameter| parameter.name.clone()).collect(),
+            image: graph.image_shape(),
+            constants: BTreeMap::new(),
+        };
+        session.load(weights);
+        Ok(session)
+    }
+
+    /// Replace the weights by others of the same network.
+    pub fn load(&mut self, weights: &Weights) {
+        let mut used = vec![false; self.plan.n_parameters];
+        for (_, indices) in self.plan.values.iter().filter_map(crate::unroll::Value::op) {
+            for &index in indices {
+                used[index] = true;
+            }
+        }
+        self.weights = used
+            .iter()
+            .enumerate()
+            .map(|(index, used)| {
+                used.then(|| self.engine.weight(&self.shapes[index], &weights.0[&self.names[index]].data))
+            })
+            .collect();
+        self.constants = self.constants();
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What the stimulus does not reach, as far as something that it reaches, the
+    /// caller or a backward pass reads it.
+    fn constants(&self) -> BTreeMap<ValueId, E::Value> {
+        let mut constants = BTreeMap::new();
+        for (id, value) in self.plan.values.iter().enumerate() {
+            if !value.per_image {
+                let inputs: Vec<&E::Value> = value.inputs().iter().map(|input| &constants[input]).collect();
+                let result = self.apply(id, &inputs);
+                constants.insert(id, result);
+            }
+        }
+        let read_by_images = |id: ValueId| {
+            let read = |value: &crate::unroll::Value| value.per_image && value.inputs().contains(&id);
+            self.plan.values.iter().any(read) || self.plan.outputs.iter().any(|output| output.value == id)
+        };
+        let kept = self.plan.kept_for_backward();
+        constants.retain(|&id, _| kept[id] || read_by_images(id));
+        constants
+    }
+
+    pub(crate) fn apply(&self, id: ValueId, inputs: &[&E::Value]) -> E::Value {
+        let (op, weights) = self.plan.values[id].op().expect("the image is not computed");
+        self.engine.forward(op, &self.weights_of(weights), inputs)
+    }
+
+    pub(crate) fn weights_of(&self, indices: &[usize]) -> Vec<&E::Weight> {
+        indices.iter().map(|&index| self.weights[index].as_ref().expect("loaded")).collect()
+    }
+
+    /// Run a batch of images; `sink` receives every requested value as soon as it is
+    /// known, values that several steps share once for each step.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, height, width, channels]`
+    ///
+    /// # Panics
+    /// If `images` is not a whole number of images.
+    pub fn run(&self, images: &[f32], sink: impl FnMut(Emission<E::Value>)) {
+        self.forward(images, sink, |id, _| self.plan.last_reader[id]);
+    }
+
+    /// Run forward, freeing each value after the value that `last` names; returns what is left.
+    pub(crate) fn forward(
+        &self,
+        images: &[f32],
+        mut sink: impl FnMut(Emission<E::Value>),
+        last: impl Fn(ValueId, &Plan) -> ValueId,
+    ) -> Vec<Option<E::Value>> {
+        let plan = &self.plan;
+        assert_eq!(images.len() % self.image.len(), 0, "a whole number of images");
+        let batch = images.len() / self.image.len();
+        let mut alive: Vec<Option<E::Value>> = plan.values.iter().map(|_| None).collect();
+        for (id, planned) in plan.values.iter().enumerate() {
+            if planned.per_image {
+                let value = if planned.key == Key::Image {
+                    self.engine.value(self.image, batch, images)
+                } else {
+                    let inputs: Vec<&E::Value> =
+                        planned.inputs().iter().map(|&input| self.held(&alive, input)).collect();
+                    self.apply(id, &inputs)
+                };
+                alive[id] = Some(value);
+            }
+            for output in plan.outputs.iter().filter(|output| output.value == id) {
+                sink(Emission {
+                    tap: output.tap,
+                    step: output.step,
+                    shape: planned.shape,
+                    value: self.held(&alive, id),
+                });
+            }
+            for &read in planned.inputs().iter().chain([&id]) {
+                if last(read, plan) == id {
+                    alive[read] = None;
+                }
+            }
+        }
+        alive
+    }
+
+    pub(crate) fn held<'a>(&'a self, alive: &'a [Option<E::Value>], id: ValueId) -> &'a E::Value {
+        alive[id].as_ref().or_else(|| self.constants.get(&id)).expect("the plan keeps what is still read")
+    }
+}

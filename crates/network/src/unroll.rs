@@ -1,0 +1,145 @@
+//! Unroll a graph symbolically, giving equal values one name.
+
+use std::collections::HashMap;
+
+use redyn_engine::{Interaction, Op, ScaleFactor, Shape};
+
+use crate::graph::{Graph, Node, NodeId};
+use crate::intervention::{Effect, Intervention};
+
+/// Index of a value.
+pub(crate) type ValueId = usize;
+
+/// How a value comes about: equal keys are equal values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// The stimulus.
+    Image,
+    /// An operation on values that are already known.
+    Apply { op: Op, weights: Vec<usize>, inputs: Vec<ValueId> },
+}
+
+/// One value of the unrolled network.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub(crate) key: Key,
+    pub(crate) shape: Shape,
+    /// Whether the stimulus has reached it; if not it is the same for every image.
+    pub(crate) per_image: bool,
+    /// Whether a trained parameter takes part in it.
+    pub(crate) trained: bool,
+}
+
+/// Whether equal values share one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Every distinct value is computed once.
+    Equal,
+    /// As the published loops do: every step computes everything anew, but for what
+    /// the publication itself computes once.
+    Published,
+}
+
+/// A graph on its way through time.
+pub(crate) struct Unroll<'g> {
+    graph: &'g Graph,
+    sharing: Sharing,
+    /// Interventions by edge.
+    interventions: Vec<Vec<&'g Intervention>>,
+    pub(crate) values: Vec<Value>,
+    known: HashMap<Key, ValueId>,
+    /// `at[step][node]`: unset, absent, or a value.
+    at: Vec<Vec<Option<Option<ValueId>>>>,
+}
+
+impl<'g> Unroll<'g> {
+    pub(crate) fn new(graph: &'g Graph, sharing: Sharing, interventions: Vec<Vec<&'g Intervention>>) -> Self {
+        let image = Value { key: Key::Image, shape: graph.image, per_image: true, trained: false };
+        let known = HashMap::from([(Key::Image, 0)]);
+        Self { graph, sharing, interventions, values: vec![image], known, at: Vec::new() }
+    }
+
+    /// The value of a node at a step, if it has one; earlier steps come first.
+    pub(crate) fn value(&mut self, node: NodeId, step: usize) -> Option<ValueId> {
+        if self.at.len() <= step {
+            self.at.resize(step + 1, vec![None; self.graph.nodes.len()]);
+        }
+        if let Some(known) = self.at[step][node] {
+            return known;
+        }
+        let graph = self.graph;
+        let value = match &graph.nodes[node] {
+            Node::Image => Some(0),
+            Node::Area(definition) => definition.and_then(|signal| self.value(signal, step)),
+            Node::Last(signal) => step.checked_sub(1).and_then(|before| self.value(*signal, before)),
+            Node::OrZeros(signal) => {
+                Some(self.value(*signal, step).unwrap_or_else(|| self.zeros(graph.shapes[node])))
+            }
+            Node::Once(signal) => {
+                let first = if self.sharing == Sharing::Published { 0 } else { step };
+                self.value(*signal, first)
+            }
+            Node::Edge { edge, input } => {
+                let carried = self.value(*input, step);
+                self.intervene(*edge, carried, step)
+            }
+            Node::Apply { op, weights, inputs } => {
+                let present: Vec<Option<ValueId>> =
+                    inputs.iter().map(|&input| self.value(input, step)).collect();
+                self.apply(*op, weights, &present)
+            }
+        };
+        self.at[step][node] = Some(value);
+        value
+    }
+
+    fn apply(&mut self, op: Op, weights: &[usize], inputs: &[Option<ValueId>]) -> Option<ValueId> {
+        let present: Vec<ValueId> = inputs.iter().copied().flatten().collect();
+        let complete = present.len() == inputs.len();
+        match op {
+            // What modulates needs something to modulate; a sum does without any of its terms.
+            Op::Combine(Interaction::Multiplicative) if inputs[0].is_none() => None,
+            Op::Combine(_) if present.len() < 2 => present.first().copied(),
+            Op::Combine(_) => Some(self.name(op, weights, present)),
+            _ if complete => Some(self.name(op, weights, present)),
+            _ => None,
+        }
+    }
+
+    fn intervene(&mut self, edge: usize, carried: Option<ValueId>, step: usize) -> Option<ValueId> {
+        let mut carried = carried?;
+        for intervention in self.interventions[edge].clone() {
+            if intervention.acts_at(step) {
+                match intervention.effect {
+                    Effect::Cut => return None,
+                    Effect::Scale(factor) => {
+                        carried = self.name(Op::Scale(ScaleFactor::new(factor)), &[], vec![carried]);
+                    }
+                }
+            }
+        }
+        Some(carried)
+    }
+
+    fn zeros(&mut self, shape: Shape) -> ValueId {
+        self.name(Op::Zeros(shape), &[], Vec::new())
+    }
+
+    /// The name of a value: the one it has, or a new one.
+    fn name(&mut self, op: Op, weights: &[usize], inputs: Vec<ValueId>) -> ValueId {
+        let shapes: Vec<Shape> = inputs.iter().map(|&input| self.values[input].shape).collect();
+        let shape = op.output(&shapes).expect("the sketch checked every operation");
+        let per_image = inputs.iter().any(|&input| self.values[input].per_image);
+        let trained = !weights.is_empty() || inputs.iter().any(|&input| self.values[input].trained);
+        let key = Key::Apply { op, weights: weights.to_vec(), inputs };
+        if self.sharing == Sharing::Equal
+            && let Some(&known) = self.known.get(&key)
+        {
+            return known;
+        }
+        self.values.push(Value { key: key.clone(), shape, per_image, trained });
+        let id = self.values.len() - 1;
+        self.known.insert(key, id);
+        id
+    }
+}
