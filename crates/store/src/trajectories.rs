@@ -1,0 +1,222 @@
+//! One area of a store as analyses read it.
+
+use std::ops::Range;
+
+use ndarray::{Array3, ArrayView2, ArrayViewMut2, s};
+use redyn_core::{Block, Description, Diagnose, TimeAxis, TrajectorySource};
+use serde::{Deserialize, Serialize};
+use zarrs::array::Array;
+
+use crate::files::Files;
+use crate::layout::{self, Spec};
+use crate::store::read_chunk;
+use crate::{Error, Store, Tap};
+
+/// How feature maps become a vector of units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spatial {
+    /// Every place of every map is a unit, in the order in which it is stored.
+    Flatten,
+    /// A unit is the mean of a map over the axes `height` and `width`, accumulated in f64.
+    Average,
+}
+
+impl Spatial {
+    /// Number of units a tap then has.
+    pub fn n_units(self, tap: &Tap) -> usize {
+        let kept = tap.shape.iter().filter(|axis| self == Self::Flatten || !is_space(&axis.name));
+        kept.map(|axis| axis.size).product()
+    }
+
+    /// For every stored value of one image and step, the unit it belongs to.
+    fn units(self, tap: &Tap) -> Vec<usize> {
+        let mut units = vec![0];
+        for axis in &tap.shape {
+            let kept = self == Self::Flatten || !is_space(&axis.name);
+            let place = |&unit: &usize| {
+                (0..axis.size).map(move |index| if kept { unit * axis.size + index } else { unit })
+            };
+            units = units.iter().flat_map(place).collect();
+        }
+        units
+    }
+}
+
+fn is_space(axis: &str) -> bool {
+    matches!(axis, "height" | "width")
+}
+
+/// One area's trajectories, read from disk when asked for.
+///
+/// A block of the store is decoded whole whenever an image of it is asked for, so ask for
+/// whole blocks where you can: [`TrajectorySource::images_in`] answers in whole blocks.
+#[derive(Debug)]
+pub struct StoreTrajectories<'a> {
+    store: &'a Store,
+    spatial: Spatial,
+    tap: Tap,
+    area: (Spec, Array<Files>),
+    outputs: (Spec, Array<Files>),
+    /// For each step, its place in the area's array and in that of the outputs.
+    places: Vec<(usize, usize)>,
+    description: Description,
+}
+
+impl<'a> StoreTrajectories<'a> {
+    pub(crate) fn new(store: &'a Store, tap: &Tap, spatial: Spatial) -> Result<Self, Error> {
+        let header = &store.header;
+        let n_units = spatial.n_units(tap);
+        let read = store.readout().filter(|(_, place)| place.tap == tap.area);
+        let delay = read.map_or(0, |(_, place)| place.delay);
+        let place_of = |step: usize| header.output_steps.iter().position(|&other| other == step);
+        let places: Vec<(usize, usize)> = tap
+            .steps
+            .iter()
+            .enumerate()
+            .filter_map(|(place, step)| Some((place, place_of(step + delay)?)))
+            .collect();
+        if places.is_empty() {
+            return Err(Error::NoStep {
+                area: tap.area.clone(),
+                area_steps: tap.steps.iter().map(|step| step + delay).collect(),
+                output_steps: header.output_steps.clone(),
+            });
+        }
+        let time = header.about.time.as_ref().map(|time| TimeAxis {
+            unit: time.unit.clone(),
+            times: places.iter().map(|&(place, _)| time.times[tap.steps[place]]).collect(),
+        });
+        let description = Description {
+            name: header.about.name.clone(),
+            network: header.about.network.clone(),
+            area: tap.area.clone(),
+            epoch: header.about.epoch,
+            seed: header.about.seed,
+            n_images: store.n_images(),
+            n_steps: places.len(),
+            n_units,
+            classes: header.about.classes.clone(),
+            hierarchy: header.about.hierarchy.clone(),
+            readout: read
+                .map(|(readout, _)| readout.clone())
+                .filter(|readout| readout.weight.ncols() == n_units),
+            time,
+            digest: store.digest_of(std::slice::from_ref(tap))?,
+        };
+        let opened = |spec: Spec| layout::open(&spec, &store.files).map(|array| (spec, array));
+        let (area, outputs) = (opened(header.tap(tap))?, opened(header.outputs())?);
+        Ok(Self { store, spatial, tap: tap.clone(), area, outputs, places, description })
+    }
+
+    /// The steps, as the network counts them, at which the area is read.
+    pub fn steps(&self) -> Vec<usize> {
+        self.places.iter().map(|&(place, _)| self.tap.steps[place]).collect()
+    }
+
+    /// Read some consecutive images.
+    ///
+    /// # Errors
+    /// Images that are not there, a missing or damaged chunk, a value that is not finite.
+    pub fn read_images(&self, images: Range<usize>) -> Result<Block, Error> {
+        let n_images = self.description.n_images;
+        if images.start > images.end || images.end > n_images {
+            return Err(Error::Range { images, n_images });
+        }
+        let (n_steps, n_units) = (self.places.len(), self.description.n_units);
+        let mut representations = Array3::zeros((images.len(), n_steps, n_units));
+        let mut logits = Array3::zeros((images.len(), n_steps, self.description.classes.len()));
+        let units = self.spatial.units(&self.tap);
+        let plain = units.len() == n_units;
+        let area_places: Vec<usize> = self.places.iter().map(|&(place, _)| place).collect();
+        let output_places: Vec<usize> = self.places.iter().map(|&(_, place)| place).collect();
+        self.each_block(&self.area, &images, |image, values| {
+            let into = representations.slice_mut(s![image, .., ..]);
+            if plain { copy(values, into, &area_places) } else { average(values, into, &area_places, &units) }
+        })?;
+        self.each_block(&self.outputs, &images, |image, values| {
+            copy(values, logits.slice_mut(s![image, .., ..]), &output_places);
+        })?;
+        let labels = self.store.labels[images.clone()].to_vec();
+        self.check_finite(&images, &self.area.0, &representations)?;
+        self.check_finite(&images, &self.outputs.0, &logits)?;
+        Ok(Block { images, labels, representations, logits })
+    }
+
+    /// Hand `[step, value]` of every image to `take`, with its place in `images`.
+    fn each_block(
+        &self,
+        (spec, array): &(Spec, Array<Files>),
+        images: &Range<usize>,
+        mut take: impl FnMut(usize, ArrayView2<f32>),
+    ) -> Result<(), Error> {
+        if images.is_empty() {
+            return Ok(());
+        }
+        let block = self.store.header.block;
+        let (n_steps, n_values) = (spec.shape[1] as usize, spec.shape[2..].iter().product::<u64>() as usize);
+        for index in images.start / block..images.end.div_ceil(block) {
+            let values: Vec<f32> = read_chunk(array, spec, index, &self.store.files)?;
+            let there = self.store.header.images_of(index);
+            for image in there.start.max(images.start)..there.end.min(images.end) {
+                let start = (image - there.start) * n_steps * n_values;
+                let one = &values[start..start + n_steps * n_values];
+                let view = ArrayView2::from_shape((n_steps, n_values), one).expect("as long as its shape");
+                take(image - images.start, view);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_finite(&self, images: &Range<usize>, spec: &Spec, values: &Array3<f32>) -> Result<(), Error> {
+        if values.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        let mut all = values.indexed_iter();
+        all.find(|(_, value)| !value.is_finite()).map_or(Ok(()), |((image, step, _), &value)| {
+            let (array, image, step) = (spec.name.clone(), images.start + image, self.steps()[step]);
+            Err(Error::NotFinite { array, image, step, value })
+        })
+    }
+}
+
+impl TrajectorySource for StoreTrajectories<'_> {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn labels(&self) -> &[usize] {
+        self.store.labels()
+    }
+
+    fn read(&self, images: Range<usize>) -> Result<Block, Box<dyn Diagnose + Send + Sync>> {
+        self.read_images(images).map_err(|error| Box::new(error) as _)
+    }
+
+    /// Whole blocks, at least one; what decoding a chunk takes for a moment is left free.
+    fn images_in(&self, bytes: usize) -> usize {
+        let block = self.store.header.block;
+        let per_image = 4 * self.places.len() * (self.description.n_units + self.description.classes.len());
+        let decoding = 3 * self.area.0.chunk_bytes().max(self.outputs.0.chunk_bytes()) as usize;
+        (bytes.saturating_sub(decoding) / per_image.max(1) / block).max(1) * block
+    }
+}
+
+fn copy(values: ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize]) {
+    for (mut row, &place) in into.outer_iter_mut().zip(places) {
+        row.assign(&values.row(place));
+    }
+}
+
+fn average(values: ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize], units: &[usize]) {
+    let n_places = (units.len() / into.ncols()) as f64;
+    for (mut row, &place) in into.outer_iter_mut().zip(places) {
+        let mut sums = vec![0.0_f64; row.len()];
+        for (&value, &unit) in values.row(place).iter().zip(units) {
+            sums[unit] += f64::from(value);
+        }
+        for (mean, sum) in row.iter_mut().zip(sums) {
+            *mean = (sum / n_places) as f32;
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Writing a store: block after block, each once, whatever happens in between.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use ndarray::{ArrayD, ArrayView3, ArrayViewD, Axis, Slice};
+use zarrs::array::{Array, ArrayError};
+use zarrs::storage::StorageError;
+
+use crate::files::{Files, WORKSHOP};
+use crate::header::Header;
+use crate::layout::{Spec, keep_everything};
+use crate::lock::Lock;
+use crate::{Error, StorePlan};
+
+/// The data of one block of images.
+#[derive(Clone, Debug)]
+pub struct BlockData<'a> {
+    /// Which images these are: what [`StoreWriter::next_block`] asked for.
+    pub images: Range<usize>,
+    /// `[image, step, class]`: logits or log-probabilities at the plan's `output_steps`.
+    pub outputs: ArrayView3<'a, f32>,
+    /// For each tap of the plan, in its order: `[image, step, unit...]` at the tap's steps.
+    pub taps: Vec<ArrayViewD<'a, f32>>,
+}
+
+/// Writes trajectories block by block.
+///
+/// # What is on disk after a crash
+/// Every file is written elsewhere and renamed to its place, so a chunk is whole or absent.
+/// The root's metadata come first, then labels, names and readout, then block by block the
+/// chunk of every tap and at last that of the outputs. A block is there when **all** its
+/// chunks are; the first block that is not is computed again, whole, and gives the same
+/// bytes. There is no journal that could disagree with the chunks.
+///
+/// ```no_run
+/// # use redyn_store::{BlockData, StorePlan, StoreWriter};
+/// # fn compute(images: std::ops::Range<usize>) -> BlockData<'static> { unimplemented!() }
+/// # fn main() -> Result<(), redyn_store::Error> {
+/// # let plan: StorePlan = unimplemented!();
+/// let mut writer = StoreWriter::create_or_resume("LA.zarr", &plan)?;
+/// while let Some(images) = writer.next_block() {
+///     writer.write(&compute(images))?;
+/// }
+/// writer.finish()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct StoreWriter {
+    header: Header,
+    files: Arc<Files>,
+    arrays: Vec<(Spec, Array<Files>)>,
+    next: usize,
+    lock: Lock,
+}
+
+impl StoreWriter {
+    /// Begin a store at `path`, or go on with the one that was begun there.
+    ///
+    /// # Errors
+    /// A plan that cannot be carried out; another writer; a folder that is something else;
+    /// a store begun with other weights, images, kernels, steps or taps; too small a disk.
+    pub fn create_or_resume(path: impl AsRef<Path>, plan: &StorePlan) -> Result<Self, Error> {
+        Self::begin(Files::new(path.as_ref()), plan)
+    }
+
+    fn begin(files: Files, plan: &StorePlan) -> Result<Self, Error> {
+        plan.check()?;
+        let root = files.root().to_owned();
+        let wanted = Header::of(plan);
+        let begun = |root: &Path| root.join("zarr.json").exists();
+        if begun(&root) {
+            refuse_other(&root, &wanted, &Header::read(&root)?)?;
+        } else {
+            refuse_foreign(&root)?;
+        }
+        crate::estimate::refuse_small_disk(&root, bytes_left(&files, &wanted, plan)?)?;
+        fs::create_dir_all(&root).map_err(|e| Error::io("create", &root, e))?;
+        let lock = Lock::take(&root)?;
+        // Looked at again under the lock: another writer may have begun or finished meanwhile.
+        let header = if begun(&root) { Header::read(&root)? } else { wanted.clone() };
+        refuse_other(&root, &wanted, &header)?;
+        let files = Arc::new(files);
+        let arrays = header
+            .blocked_arrays()
+            .into_iter()
+            .map(|spec| spec.on(files.clone()).map(|array| (spec, array)))
+            .collect::<Result<_, _>>()?;
+        let mut writer = Self { header, files, arrays, next: 0, lock };
+        writer.write_small_files(plan)?;
+        writer.advance();
+        Ok(writer)
+    }
+
+    /// The root's metadata first: they tell the next run what was begun here.
+    fn write_small_files(&self, plan: &StorePlan) -> Result<(), Error> {
+        let root = self.header.root_json()?;
+        for (key, bytes) in [("zarr.json".to_owned(), root)].into_iter().chain(self.header.small_files(plan)?)
+        {
+            let path = self.files.path(&key);
+            if !path.exists() {
+                self.files.put(&key, &bytes).map_err(|error| Error::io("write", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The images to compute next; none when every block is there.
+    pub fn next_block(&self) -> Option<Range<usize>> {
+        (self.next < self.header.n_blocks()).then(|| self.header.images_of(self.next))
+    }
+
+    /// How many images are there already, counted from the first.
+    pub fn n_images_done(&self) -> usize {
+        self.next_block().map_or(self.header.n_images, |images| images.start)
+    }
+
+    /// Write the next block.
+    ///
+    /// # Errors
+    /// Other images than asked for, a shape that is not the plan's, a value that is not
+    /// finite (nothing is written then), or a file system that refuses (the store stays
+    /// resumable).
+    pub fn write(&mut self, block: &BlockData<'_>) -> Result<(), Error> {
+        let next = self.next_block();
+        if next.as_ref() != Some(&block.images) {
+            return Err(Error::BlockOrder { given: block.images.clone(), next });
+        }
+        let outputs = block.outputs.into_dyn();
+        let data: Vec<ArrayViewD<f32>> = block.taps.iter().cloned().chain([outputs]).collect();
+        if block.taps.len() + 1 != self.arrays.len() {
+            let (found, expected) = (vec![block.taps.len()], vec![self.header.taps.len()]);
+            return Err(Error::BlockShape { array: "taps".into(), found, expected });
+        }
+        for ((spec, _), values) in self.arrays.iter().zip(&data) {
+            let mut expected: Vec<usize> = spec.shape.iter().map(|&size| size as usize).collect();
+            expected[0] = block.images.len();
+            if values.shape() != expected {
+                let (array, found) = (spec.name.clone(), values.shape().to_vec());
+                return Err(Error::BlockShape { array, found, expected });
+            }
+        }
+        let steps = self.header.taps.iter().map(|tap| &tap.steps).chain([&self.header.output_steps]);
+        for (((spec, _), values), steps) in self.arrays.iter().zip(&data).zip(steps) {
+            check_finite(&spec.name, values.view(), block.images.start, steps)?;
+        }
+        for ((spec, array), values) in self.arrays.iter().zip(data) {
+            self.write_chunk(spec, array, values)?;
+        }
+        self.advance();
+        Ok(())
+    }
+
+    fn write_chunk(&self, spec: &Spec, array: &Array<Files>, values: ArrayViewD<f32>) -> Result<(), Error> {
+        let key = spec.chunk_key(self.next);
+        let path = self.files.path(&key);
+        if path.exists() {
+            return Ok(());
+        }
+        let mut index = vec![0; spec.shape.len()];
+        index[0] = self.next as u64;
+        let whole = values.len_of(Axis(0)) as u64 == spec.chunk[0];
+        let stored = match values.as_slice() {
+            Some(values) if whole => array.store_chunk_opt(&index, values, &keep_everything()),
+            _ => {
+                // A last, shorter block is padded as the format asks.
+                let shape: Vec<usize> = spec.chunk.iter().map(|&size| size as usize).collect();
+                let mut padded = ArrayD::from_elem(shape, f32::NAN);
+                padded.slice_axis_mut(Axis(0), Slice::from(..values.len_of(Axis(0)))).assign(&values);
+                array.store_chunk_opt(&index, padded.into_raw_vec_and_offset().0, &keep_everything())
+            }
+        };
+        stored.map_err(|error| match error {
+            ArrayError::StorageError(StorageError::IOError(error)) => {
+                Error::io("write", &path, io::Error::new(error.kind(), error.to_string()))
+            }
+            other => Error::Metadata { path, reason: other.to_string() },
+        })
+    }
+
+    /// Move on to the first block of which a chunk is missing.
+    fn advance(&mut self) {
+        while self.next < self.header.n_blocks() {
+            let there = |(spec, _): &(Spec, _)| self.files.path(&spec.chunk_key(self.next)).exists();
+            if !self.arrays.iter().all(there) {
+                return;
+            }
+            self.next += 1;
+        }
+    }
+
+    /// Mark the store complete and bring it to the disk.
+    ///
+    /// # Errors
+    /// A block is missing, or the file system refuses.
+    pub fn finish(mut self) -> Result<(), Error> {
+        if let Some(missing) = self.next_block() {
+            return Err(Error::Unfinished { missing });
+        }
+        if !self.header.complete {
+            self.header.complete = true;
+            let path = self.files.path("zarr.json");
+            let root = self.header.root_json()?;
+            self.files.put("zarr.json", &root).map_err(|error| Error::io("write", &path, error))?;
+        }
+        sync_folders(self.files.root())?;
+        self.lock.clear_away()
+    }
+}
+
+/// Bytes of the files that are not there yet.
+fn bytes_left(files: &Files, header: &Header, plan: &StorePlan) -> Result<u64, Error> {
+    let root = ("zarr.json".to_owned(), header.root_json()?.len() as u64);
+    let small = header.small_files(plan)?.into_iter().map(|(key, bytes)| (key, bytes.len() as u64));
+    let arrays = header.blocked_arrays();
+    let blocks = (0..header.n_blocks())
+        .flat_map(|block| arrays.iter().map(move |spec| (spec.chunk_key(block), spec.chunk_bytes())));
+    let missing = [root].into_iter().chain(small).chain(blocks);
+    Ok(missing.filter(|(key, _)| !files.path(key).exists()).map(|(_, bytes)| bytes).sum())
+}
+
+fn refuse_other(root: &Path, wanted: &Header, found: &Header) -> Result<(), Error> {
+    match wanted.differs_from(found) {
+        None => Ok(()),
+        Some((what, store, run)) => Err(Error::Differs { path: root.to_owned(), what, store, run }),
+    }
+}
+
+/// Never write into a folder that holds something else.
+fn refuse_foreign(root: &Path) -> Result<(), Error> {
+    let entries = match fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|error| Error::io("read", root, error))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| Error::io("read", root, error))?;
+        if entry.file_name() != WORKSHOP {
+            let reason = format!("it holds `{}` but no `zarr.json`", entry.file_name().display());
+            return Err(Error::NotAStore { path: root.to_owned(), reason });
+        }
+    }
+    Ok(())
+}
+
+fn check_finite(array: &str, values: ArrayViewD<f32>, first: usize, steps: &[usize]) -> Result<(), Error> {
+    let fine = match values.as_slice() {
+        Some(flat) => flat.iter().all(|value| value.is_finite()),
+        None => values.iter().all(|value| value.is_finite()),
+    };
+    if fine {
+        return Ok(());
+    }
+    let mut all = values.indexed_iter();
+    all.find(|(_, value)| !value.is_finite()).map_or(Ok(()), |(index, &value)| {
+        let (image, step) = (first + index[0], steps[index[1]]);
+        Err(Error::NotFinite { array: array.to_owned(), image, step, value })
+    })
+}
+
+/// Make the renames themselves last, folder by folder, where the system lets us.
+fn sync_folders(folder: &Path) -> Result<(), Error> {
+    let failed = |error| Error::io("read", folder, error);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    #[cfg(unix)]
+    fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(|e| Error::io("write", folder, e))?;
+    Ok(())
+}
