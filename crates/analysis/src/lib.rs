@@ -1,1 +1,54 @@
 //! What representations do over time: one file per analysis, every number with an interval.
+//!
+//! [`analyse`] reads each network's trajectories once, block by block, into one row per image
+//! ([`Rows`]), and hands the rows to the analyses of [`ANALYSES`]. Results do not depend on
+//! blocks, threads or machines, to the last bit. Nothing here knows of files, clocks or
+//! networks.
+
+mod accuracy;
+mod boundary;
+mod change;
+mod claims;
+mod contrast;
+mod error;
+mod estimate;
+#[cfg(test)]
+mod fixture;
+mod future_class;
+mod now_correct;
+mod numeric;
+mod options;
+mod principal;
+mod projection;
+mod readout_similarity;
+mod readout_zone;
+mod registry;
+mod resample;
+mod rows;
+mod run;
+mod spearman;
+mod stable_step;
+mod table;
+mod zones;
+
+pub use accuracy::{Accuracy, StepEstimate};
+pub use boundary::{Boundary, RelativeStep};
+pub use change::{Change, ChangeGroup, ChangeGroupOfAll};
+pub use claims::{Claim, Claims, Rule, Verdict};
+pub use contrast::{Averages, Contrast};
+pub use error::Error;
+pub use estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, Series, Uncertainty};
+pub use future_class::FutureClass;
+pub use now_correct::NowCorrect;
+pub use options::Options;
+pub use projection::{Plane, PlaneOptions, Projection, Shown, ZoneGrid};
+pub use readout_similarity::{HierarchyAgreement, Linkage, Merge, NormSpread, ReadoutSimilarity, Tree};
+pub use registry::{ANALYSES, Analysis, Entry, Finding, find};
+pub use rows::{Plan, Quantities, ReadoutRows, Rows};
+pub use run::{Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse};
+pub use stable_step::{
+    Course, CourseShare, FirstOccurrence, MinimumRun, Outcome, StableRule, StableStep, counts_by_step,
+    timesteps_analyse,
+};
+pub use table::{Cell, Column, Table};
+pub use zones::{AgainstHierarchy, DistanceCount, Flow, HierarchyTransitions, Transition, Zones};

@@ -1,0 +1,223 @@
+//! Why an analysis cannot be done, and what to do about it.
+
+use std::ops::Range;
+
+use redyn_core::{Diagnose, Fault, ReadoutError};
+
+/// Why an analysis cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No analysis has this name.
+    #[error("no analysis named `{name}`")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The most similar name.
+        nearest: Option<&'static str>,
+    },
+    /// The analysis reads a linear readout and the trajectories come without one.
+    #[error("`{trajectories}` has no linear readout, which `{analysis}` reads")]
+    ReadoutAbsent {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of the analysis.
+        analysis: &'static str,
+    },
+    /// The readout does not fit the data.
+    #[error("`{trajectories}`: {source}")]
+    ReadoutUnfit {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// What does not fit.
+        source: ReadoutError,
+    },
+    /// The readout chooses other classes than the logits do.
+    #[error(
+        "`{trajectories}`: readout and logits choose different classes in {found} of {total} image-steps"
+    )]
+    ReadoutDisagrees {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Image-steps in which they differ.
+        found: usize,
+        /// All image-steps.
+        total: usize,
+    },
+    /// A readout vector of length zero points nowhere.
+    #[error("`{trajectories}`: the readout vector of class `{class}` is zero and has no direction")]
+    ZeroReadout {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// The class.
+        class: String,
+    },
+    /// The hierarchy is of other classes.
+    #[error("`{trajectories}`: the hierarchy places {found} classes, the data have {expected}")]
+    Hierarchy {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Classes of the hierarchy.
+        found: usize,
+        /// Classes of the data.
+        expected: usize,
+    },
+    /// Fewer steps than the analysis needs.
+    #[error("`{trajectories}` has {found} steps, `{analysis}` needs at least {needed}")]
+    TooFewSteps {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of the analysis.
+        analysis: &'static str,
+        /// Steps there are.
+        found: usize,
+        /// Steps it takes.
+        needed: usize,
+    },
+    /// There is nothing to analyse.
+    #[error("`{trajectories}` holds no {what}")]
+    Empty {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// `images`, `steps`, `units` or `classes`.
+        what: &'static str,
+    },
+    /// The untrained twin is not of the same images and steps.
+    #[error("`{twin}` cannot be the untrained twin of `{trajectories}`: {what} {found}, expected {expected}")]
+    Twin {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of the twin.
+        twin: String,
+        /// What differs.
+        what: &'static str,
+        /// As the twin has it.
+        found: String,
+        /// As the trajectories have it.
+        expected: String,
+    },
+    /// A label names no class.
+    #[error("`{trajectories}`, image {image}: label {label}, but there are {n_classes} classes")]
+    Label {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Index of the image.
+        image: usize,
+        /// Its label.
+        label: usize,
+        /// Number of classes.
+        n_classes: usize,
+    },
+    /// A block has another shape than the description promises.
+    #[error(
+        "`{trajectories}`, images {images:?}: {what} have shape {found:?}, the description says {expected:?}"
+    )]
+    Shape {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// The images asked for.
+        images: Range<usize>,
+        /// `labels`, `representations` or `logits`.
+        what: &'static str,
+        /// Shape found.
+        found: Vec<usize>,
+        /// Shape promised.
+        expected: Vec<usize>,
+    },
+    /// NaN or infinity.
+    #[error("`{trajectories}`, image {image}, t={step}: {what} holds a value that is not finite")]
+    NotFinite {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// `representation` or `logits`.
+        what: &'static str,
+        /// Index of the image.
+        image: usize,
+        /// Step, from 0.
+        step: usize,
+    },
+    /// An option that makes no sense.
+    #[error("option `{option}` is {found}, but must be {needs}")]
+    Setting {
+        /// Name of the option.
+        option: &'static str,
+        /// Its value.
+        found: String,
+        /// What it must be.
+        needs: &'static str,
+    },
+    /// The table of rows was merged from parts that do not follow one another.
+    #[error("partial rows do not join: a part begins at image {found}, expected image {expected}")]
+    Parts {
+        /// First image of the part.
+        found: usize,
+        /// Image after the last of the part before.
+        expected: usize,
+    },
+    /// The source of the trajectories failed.
+    #[error("`{trajectories}`, images {images:?}: {cause}")]
+    Source {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// The images asked for.
+        images: Range<usize>,
+        /// Why it failed.
+        cause: Box<dyn Diagnose + Send + Sync>,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped before the analyses were done")]
+    Stopped,
+}
+
+impl Error {
+    /// Whether the data are sound, but do not have what this analysis needs.
+    pub fn is_inapplicable(&self) -> bool {
+        matches!(
+            self,
+            Self::ReadoutAbsent { .. }
+                | Self::ReadoutDisagrees { .. }
+                | Self::ZeroReadout { .. }
+                | Self::TooFewSteps { .. }
+        )
+    }
+}
+
+impl Diagnose for Error {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { nearest: Some(name), .. } => {
+                format!("did you mean `{name}`? `redyn analyses list` shows all")
+            }
+            Self::Unknown { nearest: None, .. } => "`redyn analyses list` shows all".into(),
+            Self::ReadoutAbsent { .. } => {
+                "record the area that the readout reads, or give `readout/weight` when importing".into()
+            }
+            Self::ReadoutDisagrees { .. } => {
+                "the readout must turn this area into the logits of the same step; check its bias, the area, \
+                 and whether the readout reads an earlier step"
+                    .into()
+            }
+            Self::ZeroReadout { .. } => "leave out the class, or import the readout that was trained".into(),
+            Self::Hierarchy { .. } => "give the hierarchy table one line per class of the data".into(),
+            Self::TooFewSteps { needed, .. } => format!("unroll with `--steps {needed}` or more"),
+            Self::Twin { .. } => {
+                "unroll the untrained network (epoch -1) on the same images and steps".into()
+            }
+            Self::Label { .. } => "labels are indices into the list of classes, from 0".into(),
+            Self::NotFinite { .. } => {
+                "look at the network's training record, or unroll again: the activations are damaged".into()
+            }
+            Self::Parts { .. } => "merge parts in the order of their images, without gaps".into(),
+            Self::Source { cause, .. } => return cause.hint(),
+            Self::ReadoutUnfit { source, .. } => return source.hint(),
+            Self::Empty { .. } | Self::Shape { .. } | Self::Setting { .. } | Self::Stopped => return None,
+        })
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Source { cause, .. } => cause.fault(),
+            Self::Shape { .. } | Self::Parts { .. } | Self::Stopped => Fault::Failure,
+            _ => Fault::User,
+        }
+    }
+}

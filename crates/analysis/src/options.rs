@@ -1,0 +1,61 @@
+//! What can be chosen about an analysis.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, PlaneOptions, StableRule, Uncertainty};
+
+/// Every choice behind a set of results; recorded in them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// When a classification counts as stable.
+    pub stable: StableRule,
+    /// How intervals and permutation tests are drawn.
+    pub uncertainty: Uncertainty,
+    /// Which images and which plane `projection` shows.
+    pub plane: PlaneOptions,
+    /// Bytes of trajectories held at a time. No result depends on it.
+    pub memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            stable: StableRule::default(),
+            uncertainty: Uncertainty::default(),
+            plane: PlaneOptions::default(),
+            memory: 256 << 20,
+        }
+    }
+}
+
+impl Options {
+    /// Check every option by itself.
+    ///
+    /// # Errors
+    /// The first option that makes no sense.
+    pub fn check(&self) -> Result<(), Error> {
+        let level = self.uncertainty.level;
+        if !(level > 0.0 && level < 1.0) {
+            return Err(Error::Setting {
+                option: "uncertainty.level",
+                found: level.to_string(),
+                needs: "between 0 and 1, ends excluded",
+            });
+        }
+        self.plane.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_of_ninety_five_is_refused() {
+        let mut options = Options::default();
+        options.uncertainty.level = 95.0;
+        let message = options.check().unwrap_err().to_string();
+        assert_eq!(message, "option `uncertainty.level` is 95, but must be between 0 and 1, ends excluded");
+    }
+}

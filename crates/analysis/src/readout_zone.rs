@@ -1,0 +1,426 @@
+//! The geometry of readout zones: where a linear readout names which class.
+//!
+//! The zone of class `y` is the convex set `{x : (w_y − w_k)·x + b_y − b_k ≥ 0 for all k}`.
+//! Everything about it follows from the scores `s = W r + b` and the pairwise distances
+//! between readout vectors, so that the cost of a distance does not depend on the number
+//! of units.
+
+use rayon::prelude::*;
+use redyn_core::Readout;
+
+use crate::numeric::{Panels, distance, norm};
+
+/// A pivot below this share of a constraint's own length means it adds no new direction.
+const DEPENDENT: f64 = 1e-12;
+/// A constraint violated by less than this share of the largest distance is met.
+const MET: f64 = 1e-12;
+/// A constraint that can neither be met nor added, violated by more than this: no zone.
+const UNMET: f64 = 1e-9;
+
+/// A readout prepared for distances in its zones.
+pub(crate) struct Zones {
+    /// The readout vectors.
+    panels: Panels,
+    /// `‖w_k‖` per class.
+    pub(crate) norms: Vec<f64>,
+    bias: Vec<f64>,
+    /// `‖w_k − w_l‖`, `[class, class]`.
+    separation: Vec<f64>,
+}
+
+impl Zones {
+    pub(crate) fn new(readout: &Readout) -> Self {
+        let (n_classes, n_units) = readout.weight.dim();
+        let weight: Vec<f32> = readout.weight.iter().copied().collect();
+        let row = |class: usize| &weight[class * n_units..(class + 1) * n_units];
+        let separation = (0..n_classes * n_classes)
+            .into_par_iter()
+            .map(|pair| distance(row(pair / n_classes), row(pair % n_classes)))
+            .collect();
+        let bias = match &readout.bias {
+            Some(bias) => bias.iter().map(|&value| f64::from(value)).collect(),
+            None => vec![0.0; n_classes],
+        };
+        Self {
+            panels: Panels::new(&weight, n_classes, n_units),
+            norms: (0..n_classes).map(|class| norm(row(class))).collect(),
+            bias,
+            separation,
+        }
+    }
+
+    pub(crate) fn n_classes(&self) -> usize {
+        self.norms.len()
+    }
+
+    /// `w_k · r` for every vector and class: `[vector, class]`.
+    pub(crate) fn products(&self, vectors: &[f32]) -> Vec<f64> {
+        self.panels.products(vectors)
+    }
+
+    /// `s = W r + b` from the products of one vector.
+    pub(crate) fn scores(&self, products: &[f64]) -> Vec<f64> {
+        products.iter().zip(&self.bias).map(|(product, bias)| product + bias).collect()
+    }
+
+    fn separation(&self, a: usize, b: usize) -> f64 {
+        self.separation[a * self.n_classes() + b]
+    }
+
+    /// Signed distance to every hyperplane that bounds the zone of `class`, positive on its
+    /// own side; `None` in place of a class whose readout vector is the same.
+    fn facets(&self, scores: &[f64], class: usize) -> Vec<Option<f64>> {
+        (0..scores.len())
+            .map(|other| {
+                let apart = self.separation(class, other);
+                (apart > 0.0).then(|| (scores[class] - scores[other]) / apart)
+            })
+            .collect()
+    }
+
+    /// Distance to the nearest hyperplane where `class` ties with another.
+    ///
+    /// `min_{k ≠ c} ((w_c − w_k)·r + b_c − b_k) / ‖w_c − w_k‖`: for a point inside the zone
+    /// of `class`, exactly the distance to leaving it. `None` when no other class has
+    /// another readout vector.
+    pub(crate) fn margin(&self, scores: &[f64], class: usize) -> Option<f64> {
+        self.facets(scores, class).into_iter().flatten().reduce(f64::min)
+    }
+
+    /// Exact signed distance to the boundary of the zone of `class`: positive inside,
+    /// negative outside.
+    ///
+    /// Outside it is the distance to the nearest point of the zone,
+    /// `min ‖x − r‖` subject to `â_k·x + β_k ≥ 0`, solved through its dual
+    /// `min ½ λᵀHλ + qᵀλ, λ ≥ 0` with `H_kl = â_k·â_l` and `q` the distances to the
+    /// hyperplanes, by an active-set method (Lawson & Hanson 1974, chapter 23).
+    ///
+    /// `None` where there is no boundary, or no zone: a class that another beats everywhere.
+    pub(crate) fn signed_distance(&self, scores: &[f64], class: usize) -> Option<f64> {
+        let beaten = |other: usize| {
+            other != class && self.separation(class, other) == 0.0 && scores[class] < scores[other]
+        };
+        if (0..scores.len()).any(beaten) {
+            return None;
+        }
+        let facets = self.facets(scores, class);
+        let nearest = facets.iter().flatten().copied().reduce(f64::min)?;
+        if nearest >= 0.0 {
+            return Some(nearest);
+        }
+        self.project(&facets, class).map(|active| -active.distance(&facets))
+    }
+
+    /// `H_{·,p}`: cosines between the normals of facet `p` and of every facet, by the
+    /// polarisation identity `2 a_k·a_p = ‖a_k‖² + ‖a_p‖² − ‖a_k − a_p‖²`.
+    fn cosines(&self, class: usize, facet: usize) -> Vec<f64> {
+        let own = self.separation(class, facet);
+        (0..self.n_classes())
+            .map(|other| {
+                let (length, across) = (self.separation(class, other), self.separation(other, facet));
+                if length == 0.0 {
+                    0.0
+                } else {
+                    (length * length + own * own - across * across) / (2.0 * length * own)
+                }
+            })
+            .collect()
+    }
+
+    /// The facets that the nearest point of the zone lies on; `None` without a zone.
+    fn project(&self, facets: &[Option<f64>], class: usize) -> Option<Active> {
+        let scale = facets.iter().flatten().fold(0.0_f64, |scale, q| scale.max(q.abs()));
+        let mut active = Active::default();
+        let mut barred = vec![false; facets.len()];
+        for _ in 0..10 * facets.len() + 100 {
+            let slack = active.slack(facets);
+            let violated = |facet: usize| slack[facet].is_some_and(|value| value < -MET * scale);
+            let worst = (0..facets.len())
+                .filter(|&facet| violated(facet) && !barred[facet] && !active.members.contains(&facet))
+                .min_by(|&a, &b| slack[a].partial_cmp(&slack[b]).expect("slacks are finite"));
+            let Some(worst) = worst else {
+                let unmet = (0..facets.len())
+                    .any(|facet| barred[facet] && slack[facet].is_some_and(|value| value < -UNMET * scale));
+                return (!unmet).then_some(active);
+            };
+            if active.add(worst, self.cosines(class, worst)) && active.settle(facets, worst) {
+                barred.fill(false);
+            } else {
+                barred[worst] = true;
+            }
+        }
+        None
+    }
+}
+
+/// The facets on which the nearest point lies, with their multipliers.
+#[derive(Default)]
+struct Active {
+    members: Vec<usize>,
+    /// `H_{·,p}` per member.
+    columns: Vec<Vec<f64>>,
+    /// Lower Cholesky factor of `H` over the members, row by row.
+    factor: Vec<Vec<f64>>,
+    multipliers: Vec<f64>,
+}
+
+impl Active {
+    /// Distance of the current point to every facet, `q + H λ`.
+    fn slack(&self, facets: &[Option<f64>]) -> Vec<Option<f64>> {
+        let mut slack = facets.to_vec();
+        for (column, &multiplier) in self.columns.iter().zip(&self.multipliers) {
+            for (value, &cosine) in slack.iter_mut().zip(column) {
+                *value = value.map(|value| value + multiplier * cosine);
+            }
+        }
+        slack
+    }
+
+    /// `‖Σ λ_p â_p‖ = √(−q·λ)`
+    fn distance(&self, facets: &[Option<f64>]) -> f64 {
+        let product = |(&facet, &multiplier): (&usize, &f64)| -facets[facet].unwrap_or(0.0) * multiplier;
+        self.members.iter().zip(&self.multipliers).map(product).sum::<f64>().max(0.0).sqrt()
+    }
+
+    /// Take a facet in, unless its normal is a combination of those inside.
+    fn add(&mut self, facet: usize, column: Vec<f64>) -> bool {
+        let mut row: Vec<f64> = Vec::with_capacity(self.members.len() + 1);
+        for (&member, above) in self.members.iter().zip(&self.factor) {
+            let known: f64 = above.iter().zip(&row).map(|(l, x)| l * x).sum();
+            row.push((column[member] - known) / above[row.len()]);
+        }
+        let pivot = 1.0 - row.iter().map(|x| x * x).sum::<f64>();
+        if pivot <= DEPENDENT {
+            return false;
+        }
+        row.push(pivot.sqrt());
+        self.factor.push(row);
+        self.members.push(facet);
+        self.columns.push(column);
+        self.multipliers.push(0.0);
+        true
+    }
+
+    fn remove(&mut self, position: usize) {
+        self.members.remove(position);
+        self.columns.remove(position);
+        self.multipliers.remove(position);
+        let rest = std::mem::take(self);
+        for ((facet, column), multiplier) in rest.members.into_iter().zip(rest.columns).zip(rest.multipliers)
+        {
+            if self.add(facet, column) {
+                *self.multipliers.last_mut().expect("just added") = multiplier;
+            }
+        }
+    }
+
+    /// `H_pp z = −q_p`
+    fn solve(&self, facets: &[Option<f64>]) -> Vec<f64> {
+        let mut z: Vec<f64> = Vec::with_capacity(self.members.len());
+        for (&member, row) in self.members.iter().zip(&self.factor) {
+            let known: f64 = row.iter().zip(&z).map(|(l, x)| l * x).sum();
+            z.push((-facets[member].unwrap_or(0.0) - known) / row[z.len()]);
+        }
+        for at in (0..z.len()).rev() {
+            let known: f64 = (at + 1..z.len()).map(|below| self.factor[below][at] * z[below]).sum();
+            z[at] = (z[at] - known) / self.factor[at][at];
+        }
+        z
+    }
+
+    /// Move to the best multipliers of the members, letting go of those that would turn
+    /// negative. False if the facet just taken in is let go at once.
+    fn settle(&mut self, facets: &[Option<f64>], newest: usize) -> bool {
+        let mut moved = false;
+        loop {
+            let target = self.solve(facets);
+            let blocking = (0..target.len())
+                .filter(|&at| target[at] <= 0.0)
+                .map(|at| (self.multipliers[at] / (self.multipliers[at] - target[at]), at))
+                .map(|(share, at)| (if share.is_finite() { share } else { 0.0 }, at))
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            let Some((share, at)) = blocking else {
+                self.multipliers = target;
+                return true;
+            };
+            if !moved && self.members[at] == newest {
+                self.remove(at);
+                return false;
+            }
+            moved = true;
+            for (multiplier, goal) in self.multipliers.iter_mut().zip(&target) {
+                *multiplier += share * (goal - *multiplier);
+            }
+            self.remove(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2};
+    use redyn_core::random::Stream;
+
+    use super::*;
+
+    fn readout(n_classes: usize, n_units: usize, bias: f64, stream: &mut Stream) -> Readout {
+        let mut draw = |scale: f64| stream.between(-scale, scale) as f32;
+        Readout {
+            weight: Array2::from_shape_fn((n_classes, n_units), |_| draw(1.0)),
+            bias: (bias > 0.0).then(|| Array1::from_shape_fn(n_classes, |_| draw(bias))),
+        }
+    }
+
+    /// Nearest point of a polyhedron by brute force: of the projections onto the planes
+    /// where each set of at most `n_units` facets meets, the nearest that lies inside.
+    fn brute_force(readout: &Readout, point: &[f32], class: usize) -> Option<f64> {
+        let (n_classes, n_units) = readout.weight.dim();
+        let facets: Vec<(Vec<f64>, f64)> = (0..n_classes)
+            .filter(|&other| other != class)
+            .map(|other| {
+                let normal = (0..n_units)
+                    .map(|u| f64::from(readout.weight[[class, u]]) - f64::from(readout.weight[[other, u]]))
+                    .collect();
+                let bias = readout.bias.as_ref().map_or(0.0, |b| f64::from(b[class]) - f64::from(b[other]));
+                (normal, bias)
+            })
+            .collect();
+        let point: Vec<f64> = point.iter().map(|&x| f64::from(x)).collect();
+        let height =
+            |x: &[f64], f: &(Vec<f64>, f64)| x.iter().zip(&f.0).map(|(x, a)| x * a).sum::<f64>() + f.1;
+        let mut best: Option<f64> = None;
+        for set in 0..1_usize << facets.len() {
+            if set.count_ones() as usize > n_units {
+                continue;
+            }
+            // Gram-Schmidt: the projection onto the intersection of the planes of the set.
+            let (mut x, mut basis) = (point.clone(), Vec::<Vec<f64>>::new());
+            let mut independent = true;
+            for facet in (0..facets.len()).filter(|facet| set >> facet & 1 == 1) {
+                let mut normal = facets[facet].0.clone();
+                for direction in &basis {
+                    let along: f64 = normal.iter().zip(direction).map(|(a, d)| a * d).sum();
+                    normal.iter_mut().zip(direction).for_each(|(a, d)| *a -= along * d);
+                }
+                let length = normal.iter().map(|a| a * a).sum::<f64>().sqrt();
+                if length < 1e-9 {
+                    independent = false;
+                    break;
+                }
+                normal.iter_mut().for_each(|a| *a /= length);
+                let step = height(&x, &facets[facet]) / length;
+                x.iter_mut().zip(&normal).for_each(|(x, d)| *x -= step * d);
+                basis.push(normal);
+            }
+            if independent && facets.iter().all(|facet| height(&x, facet) >= -1e-9) {
+                let away = x.iter().zip(&point).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+                best = Some(best.map_or(away, |best: f64| best.min(away)));
+            }
+        }
+        best
+    }
+
+    #[test]
+    fn distances_to_a_zone_equal_brute_force() {
+        let mut stream = Stream::new(5, &[]);
+        let (mut outside, mut inside, mut nowhere) = (0, 0, 0);
+        for case in 0..600 {
+            let (n_classes, n_units) = (2 + stream.below(6), 1 + stream.below(4));
+            let bias = [0.0, 0.5][case % 2];
+            let readout = readout(n_classes, n_units, bias, &mut stream);
+            let point: Vec<f32> = (0..n_units).map(|_| stream.between(-2.0, 2.0) as f32).collect();
+            let class = stream.below(n_classes);
+            let zones = Zones::new(&readout);
+            let scores = zones.scores(&zones.products(&point));
+            let found = zones.signed_distance(&scores, class);
+            match (found, brute_force(&readout, &point, class)) {
+                (Some(found), Some(expected)) if found < 0.0 => {
+                    assert!((found + expected).abs() < 1e-7, "case {case}: {found} {expected}");
+                    outside += 1;
+                }
+                (Some(found), Some(expected)) => {
+                    assert_eq!(expected, 0.0);
+                    assert_eq!(Some(found), zones.margin(&scores, class));
+                    inside += 1;
+                }
+                (None, None) => nowhere += 1,
+                (found, expected) => panic!("case {case}: {found:?} {expected:?}"),
+            }
+        }
+        assert!(outside > 300 && inside > 50 && nowhere > 10, "{outside} {inside} {nowhere}");
+    }
+
+    /// The conditions of Karush, Kuhn and Tucker, which only the nearest point meets, checked
+    /// in the space of units at the size of a real readout.
+    #[test]
+    fn the_point_found_is_feasible_and_reached_along_active_facets() {
+        let mut stream = Stream::new(6, &[]);
+        for bias in [0.0, 0.3] {
+            let readout = readout(60, 40, bias, &mut stream);
+            let zones = Zones::new(&readout);
+            let mut most_active = 0;
+            for _ in 0..50 {
+                let point: Vec<f32> = (0..40).map(|_| stream.between(-1.0, 1.0) as f32).collect();
+                let class = stream.below(60);
+                let facets = zones.facets(&zones.scores(&zones.products(&point)), class);
+                let active = zones.project(&facets, class).expect("a zone");
+                let mut nearest: Vec<f64> = point.iter().map(|&x| f64::from(x)).collect();
+                for (&member, &multiplier) in active.members.iter().zip(&active.multipliers) {
+                    assert!(multiplier > 0.0);
+                    for (unit, x) in nearest.iter_mut().enumerate() {
+                        let normal = f64::from(readout.weight[[class, unit]])
+                            - f64::from(readout.weight[[member, unit]]);
+                        *x += multiplier * normal / zones.separation(class, member);
+                    }
+                }
+                let moved = nearest.iter().zip(&point).map(|(a, &b)| (a - f64::from(b)).powi(2)).sum::<f64>();
+                assert!((moved.sqrt() - active.distance(&facets)).abs() < 1e-10);
+                let score = |class: usize| {
+                    let row = readout.weight.row(class);
+                    row.iter().zip(&nearest).map(|(&w, x)| f64::from(w) * x).sum::<f64>() + zones.bias[class]
+                };
+                for other in (0..60).filter(|&other| other != class) {
+                    let height = (score(class) - score(other)) / zones.separation(class, other);
+                    assert!(height > -1e-10, "{height}");
+                    assert!(!active.members.contains(&other) || height < 1e-10, "{height}");
+                }
+                most_active = most_active.max(active.members.len());
+            }
+            assert!(most_active > 5, "{most_active}");
+        }
+    }
+
+    #[test]
+    fn a_cone_is_never_farther_than_its_apex() {
+        let mut stream = Stream::new(7, &[]);
+        let zones = Zones::new(&readout(30, 6, 0.0, &mut stream));
+        for _ in 0..100 {
+            let point: Vec<f32> = (0..6).map(|_| stream.between(-1.0, 1.0) as f32).collect();
+            let scores = zones.scores(&zones.products(&point));
+            for class in 0..30 {
+                let found = zones.signed_distance(&scores, class).expect("a cone holds its apex");
+                assert!(-found <= norm(&point) * (1.0 + 1e-9), "{found}");
+            }
+        }
+    }
+
+    #[test]
+    fn equal_readout_vectors_share_a_zone_or_leave_one_without() {
+        let weight = Array2::from_shape_vec((3, 2), vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
+        let shared = Zones::new(&Readout { weight: weight.clone(), bias: None });
+        let scores = shared.scores(&shared.products(&[2.0, 0.0]));
+        assert_eq!(shared.signed_distance(&scores, 0), shared.signed_distance(&scores, 1));
+        let beaten = Readout { weight, bias: Some(Array1::from_vec(vec![0.0, 0.1, 0.0])) };
+        let beaten = Zones::new(&beaten);
+        let scores = beaten.scores(&beaten.products(&[2.0, 0.0]));
+        assert_eq!(beaten.signed_distance(&scores, 0), None);
+        assert!(beaten.signed_distance(&scores, 1).is_some());
+    }
+
+    #[test]
+    fn a_single_class_has_no_boundary() {
+        let zones = Zones::new(&readout(1, 3, 0.0, &mut Stream::new(1, &[])));
+        assert_eq!(zones.margin(&[1.0], 0), None);
+        assert_eq!(zones.signed_distance(&[1.0], 0), None);
+    }
+}

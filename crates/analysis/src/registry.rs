@@ -1,0 +1,135 @@
+//! Every analysis there is. To add one: write its file, add its line here.
+
+use redyn_core::nearest;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Material, Table};
+
+/// An analysis: what it is called, what it means, how it is done.
+pub trait Analysis: Sized {
+    /// Name in commands, files and code.
+    const NAME: &'static str;
+    /// Title of its figure.
+    const TITLE: &'static str;
+    /// What it gives, in one line.
+    const SUMMARY: &'static str;
+    /// What it means, in plain words.
+    const DESCRIPTION: &'static str;
+    /// Where it comes from.
+    const REFERENCE: &'static str;
+
+    /// Analyse one network's trajectories.
+    fn analyse(material: &Material) -> Result<Self, Error>;
+
+    /// The result as tidy tables.
+    fn tables(&self) -> Vec<Table>;
+}
+
+/// An analysis of the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Name in commands, files and code.
+    pub name: &'static str,
+    /// Title of its figure.
+    pub title: &'static str,
+    /// What it gives, in one line.
+    pub summary: &'static str,
+    /// What it means, in plain words.
+    pub description: &'static str,
+    /// Where it comes from.
+    pub reference: &'static str,
+    /// Run it.
+    pub run: fn(&Material) -> Result<Finding, Error>,
+}
+
+macro_rules! registry {
+    ($($module:ident :: $kind:ident),+ $(,)?) => {
+        /// The result of any analysis.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "analysis", rename_all = "snake_case")]
+        pub enum Finding {
+            $(#[doc = concat!("Of [`", stringify!($kind), "`](crate::", stringify!($kind), ").")]
+            $kind(crate::$module::$kind),)+
+        }
+
+        impl Finding {
+            /// The analysis it is the result of.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$kind(_) => crate::$module::$kind::NAME,)+ }
+            }
+
+            /// The result as tidy tables.
+            pub fn tables(&self) -> Vec<Table> {
+                match self { $(Self::$kind(result) => result.tables(),)+ }
+            }
+        }
+
+        $(impl From<crate::$module::$kind> for Finding {
+            fn from(result: crate::$module::$kind) -> Self { Self::$kind(result) }
+        }
+
+        impl<'a> TryFrom<&'a Finding> for &'a crate::$module::$kind {
+            type Error = ();
+            fn try_from(finding: &'a Finding) -> Result<Self, ()> {
+                match finding { Finding::$kind(result) => Ok(result), _ => Err(()) }
+            }
+        })+
+
+        /// Every analysis, in the order of the report.
+        pub const ANALYSES: &[Entry] = &[$(Entry {
+            name: crate::$module::$kind::NAME,
+            title: crate::$module::$kind::TITLE,
+            summary: crate::$module::$kind::SUMMARY,
+            description: crate::$module::$kind::DESCRIPTION,
+            reference: crate::$module::$kind::REFERENCE,
+            run: |material| crate::$module::$kind::analyse(material).map(Finding::from),
+        }),+];
+    };
+}
+
+registry! {
+    accuracy::Accuracy,
+    stable_step::StableStep,
+    change::Change,
+    now_correct::NowCorrect,
+    future_class::FutureClass,
+    readout_similarity::ReadoutSimilarity,
+    boundary::Boundary,
+    zones::Zones,
+    projection::Projection,
+    claims::Claims,
+}
+
+/// The analysis of this name.
+///
+/// # Errors
+/// No analysis has it; the most similar name is offered.
+pub fn find(name: &str) -> Result<&'static Entry, Error> {
+    ANALYSES.iter().find(|entry| entry.name == name).ok_or_else(|| Error::Unknown {
+        name: name.to_owned(),
+        nearest: nearest(name, ANALYSES.iter().map(|entry| entry.name)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use redyn_core::Diagnose;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_entry_speaks() {
+        for (index, entry) in ANALYSES.iter().enumerate() {
+            assert!(ANALYSES[..index].iter().all(|other| other.name != entry.name));
+            assert!(entry.summary.len() < 100 && !entry.summary.is_empty(), "{}", entry.name);
+            assert!(entry.description.ends_with('.') && !entry.reference.is_empty(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_name_meets_its_neighbour() {
+        let error = find("stable_stpe").unwrap_err();
+        assert_eq!(error.to_string(), "no analysis named `stable_stpe`");
+        assert!(error.hint().unwrap().starts_with("did you mean `stable_step`?"));
+    }
+}

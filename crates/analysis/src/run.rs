@@ -1,0 +1,235 @@
+//! Analyses of several networks at once: each network's trajectories are read once.
+
+use std::ops::Range;
+
+use redyn_core::{Diagnose, Stop, TrajectorySource};
+use serde::{Deserialize, Serialize};
+
+use crate::rows::{Plan, Quantities, Rows};
+use crate::{ANALYSES, Entry, Error, Finding, Options, Outcome, find};
+
+/// One network to analyse, with its untrained twin if there is one.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its trajectories.
+    pub trajectories: &'a dyn TrajectorySource,
+    /// The untrained network's trajectories of the same images and steps.
+    pub untrained: Option<&'a dyn TrajectorySource>,
+}
+
+/// Which analyses.
+#[derive(Clone, Copy, Debug)]
+pub enum Selection<'a> {
+    /// All that the data allow; what they do not allow is listed with its reason.
+    All,
+    /// These; one that the data do not allow is an error.
+    Named(&'a [&'a str]),
+}
+
+/// What to analyse, and how.
+pub struct Request<'a> {
+    /// The networks.
+    pub subjects: &'a [Subject<'a>],
+    /// The analyses.
+    pub analyses: Selection<'a>,
+    /// Every choice.
+    pub options: &'a Options,
+    /// Heard between blocks and between analyses.
+    pub stop: &'a Stop,
+}
+
+/// What one analysis works on.
+#[derive(Clone, Copy)]
+pub struct Material<'a> {
+    /// The trajectories themselves, for what no row holds.
+    pub trajectories: &'a dyn TrajectorySource,
+    /// What every image did, step by step.
+    pub rows: &'a Rows,
+    /// When each image was classified, by the chosen rule.
+    pub outcomes: &'a [Outcome],
+    /// Name and rows (motion only) of the untrained twin.
+    pub untrained: Option<(&'a str, &'a Rows)>,
+    /// Every choice.
+    pub options: &'a Options,
+}
+
+/// Everything found about several networks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Every choice behind the numbers.
+    pub options: Options,
+    /// One per network, in the order asked for.
+    pub networks: Vec<NetworkResults>,
+}
+
+/// Everything found about one network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkResults {
+    /// Short name of the trajectories.
+    pub name: String,
+    /// The network, as its card names it.
+    pub network: String,
+    /// The area analysed.
+    pub area: String,
+    /// Training epoch of the weights.
+    pub epoch: Option<i64>,
+    /// Seed of the initial weights.
+    pub seed: Option<u64>,
+    /// Number of images.
+    pub n_images: usize,
+    /// Number of steps.
+    pub n_steps: usize,
+    /// Number of units.
+    pub n_units: usize,
+    /// Class names.
+    pub classes: Vec<String>,
+    /// Digest of the data behind the trajectories.
+    pub digest: String,
+    /// Name and digest of the untrained twin.
+    pub untrained: Option<(String, String)>,
+    /// The results, in the order of the registry.
+    pub findings: Vec<Finding>,
+    /// What was left out, and why.
+    pub omitted: Vec<Omitted>,
+}
+
+/// An analysis that the data do not allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Omitted {
+    /// Name of the analysis.
+    pub analysis: String,
+    /// Why.
+    pub reason: String,
+    /// What would allow it.
+    pub hint: Option<String>,
+}
+
+impl NetworkResults {
+    /// The result of one analysis, by its type.
+    ///
+    /// ```
+    /// # fn example(network: &redyn_analysis::NetworkResults) {
+    /// if let Some(accuracy) = network.get::<redyn_analysis::Accuracy>() {
+    ///     println!("best at t={}", accuracy.best.step);
+    /// }
+    /// # }
+    /// ```
+    pub fn get<'a, T>(&'a self) -> Option<&'a T>
+    where
+        &'a T: TryFrom<&'a Finding>,
+    {
+        self.findings.iter().find_map(|finding| finding.try_into().ok())
+    }
+}
+
+/// Run analyses.
+///
+/// # Errors
+/// An unknown name, an option that makes no sense, data that are damaged or do not fit
+/// together, an analysis asked for by name that the data do not allow, a request to stop.
+pub fn analyse(request: &Request) -> Result<Results, Error> {
+    request.options.check()?;
+    let entries: Vec<&Entry> = match request.analyses {
+        Selection::All => ANALYSES.iter().collect(),
+        Selection::Named(names) => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
+    };
+    let networks = request
+        .subjects
+        .iter()
+        .map(|subject| analyse_network(subject, &entries, request))
+        .collect::<Result<_, _>>()?;
+    Ok(Results { options: request.options.clone(), networks })
+}
+
+fn analyse_network(
+    subject: &Subject,
+    entries: &[&Entry],
+    request: &Request,
+) -> Result<NetworkResults, Error> {
+    let options = request.options;
+    let read = |source: &dyn TrajectorySource, quantities| {
+        let plan = Plan { quantities, memory: options.memory, stop: request.stop };
+        Rows::read(source, images(source), &plan)
+    };
+    let about = subject.trajectories.description();
+    if let Some(found) = about.hierarchy.as_ref().map(|hierarchy| hierarchy.groups.len())
+        && found != about.classes.len()
+    {
+        let (trajectories, expected) = (about.name.clone(), about.classes.len());
+        return Err(Error::Hierarchy { trajectories, found, expected });
+    }
+    if let Some(twin) = subject.untrained {
+        check_twin(subject.trajectories, twin)?;
+    }
+    let rows = read(subject.trajectories, Quantities::All)?;
+    let twin_rows = subject.untrained.map(|twin| read(twin, Quantities::Motion)).transpose()?;
+    let outcomes = options.stable.outcomes(&rows);
+    let untrained = subject.untrained.map(TrajectorySource::description);
+    let material = Material {
+        trajectories: subject.trajectories,
+        rows: &rows,
+        outcomes: &outcomes,
+        untrained: untrained.map(|twin| twin.name.as_str()).zip(twin_rows.as_ref()),
+        options,
+    };
+    let (mut findings, mut omitted) = (Vec::new(), Vec::new());
+    for entry in entries {
+        if request.stop.requested() {
+            return Err(Error::Stopped);
+        }
+        match (entry.run)(&material) {
+            Ok(finding) => findings.push(finding),
+            Err(error) if error.is_inapplicable() && matches!(request.analyses, Selection::All) => {
+                omitted.push(Omitted {
+                    analysis: entry.name.into(),
+                    reason: error.to_string(),
+                    hint: error.hint(),
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(NetworkResults {
+        name: about.name.clone(),
+        network: about.network.clone(),
+        area: about.area.clone(),
+        epoch: about.epoch,
+        seed: about.seed,
+        n_images: about.n_images,
+        n_steps: about.n_steps,
+        n_units: about.n_units,
+        classes: about.classes.clone(),
+        digest: about.digest.clone(),
+        untrained: untrained.map(|twin| (twin.name.clone(), twin.digest.clone())),
+        findings,
+        omitted,
+    })
+}
+
+fn images(source: &dyn TrajectorySource) -> Range<usize> {
+    0..source.description().n_images
+}
+
+fn check_twin(trajectories: &dyn TrajectorySource, twin: &dyn TrajectorySource) -> Result<(), Error> {
+    let (ours, theirs) = (trajectories.description(), twin.description());
+    let error = |what, found: String, expected: String| Error::Twin {
+        trajectories: ours.name.clone(),
+        twin: theirs.name.clone(),
+        what,
+        found,
+        expected,
+    };
+    for (what, found, expected) in
+        [("images", theirs.n_images, ours.n_images), ("steps", theirs.n_steps, ours.n_steps)]
+    {
+        if found != expected {
+            return Err(error(what, found.to_string(), expected.to_string()));
+        }
+    }
+    let differs = trajectories.labels().iter().zip(twin.labels()).position(|(a, b)| a != b);
+    if let Some(image) = differs {
+        let (found, expected) = (twin.labels()[image], trajectories.labels()[image]);
+        return Err(error("labels", format!("image {image}: {found}"), expected.to_string()));
+    }
+    Ok(())
+}
