@@ -84,27 +84,28 @@ pub(crate) fn keep_everything() -> CodecOptions {
     CodecOptions::default().with_store_empty_chunks(true)
 }
 
-impl Header {
-    fn small(&self, name: &str, kind: Kind, dimensions: &[(&str, usize)]) -> Spec {
-        let shape: Vec<u64> = dimensions.iter().map(|&(_, size)| size as u64).collect();
-        Spec {
-            name: name.into(),
-            kind,
-            chunk: shape.clone(),
-            shape,
-            dimensions: dimensions.iter().map(|&(name, _)| name.to_owned()).collect(),
-            attributes: Map::new(),
-        }
+/// An array written once, as one chunk.
+fn small(name: &str, kind: Kind, dimensions: &[(&str, usize)]) -> Spec {
+    let shape: Vec<u64> = dimensions.iter().map(|&(_, size)| size as u64).collect();
+    Spec {
+        name: name.into(),
+        kind,
+        chunk: shape.clone(),
+        shape,
+        dimensions: dimensions.iter().map(|&(name, _)| name.to_owned()).collect(),
+        attributes: Map::new(),
     }
+}
 
+impl Header {
     /// Labels: `labels`, i64 `[image]`.
     pub(crate) fn labels(&self) -> Spec {
-        self.small("labels", Kind::Int64, &[("image", self.n_images)])
+        small("labels", Kind::Int64, &[("image", self.n_images)])
     }
 
     /// Names of the images: `image_id`, text `[image]`.
     pub(crate) fn image_ids(&self) -> Spec {
-        self.small("image_id", Kind::Text, &[("image", self.n_images)])
+        small("image_id", Kind::Text, &[("image", self.n_images)])
     }
 
     /// Weight of the readout: `readout/weight`, f32 `[class, unit]`.
@@ -112,14 +113,14 @@ impl Header {
         let place = self.readout.as_ref()?;
         let (n_classes, unit) = (self.about.classes.len(), format!("{}_unit", place.tap));
         let dimensions = [("class", n_classes), (unit.as_str(), place.n_units)];
-        Some(self.small("readout/weight", Kind::Float32, &dimensions))
+        Some(small("readout/weight", Kind::Float32, &dimensions))
     }
 
     /// Bias of the readout: `readout/bias`, f32 `[class]`.
     pub(crate) fn readout_bias(&self) -> Option<Spec> {
         let place = self.readout.as_ref()?;
         let dimensions = [("class", self.about.classes.len())];
-        place.has_bias.then(|| self.small("readout/bias", Kind::Float32, &dimensions))
+        place.has_bias.then(|| small("readout/bias", Kind::Float32, &dimensions))
     }
 
     /// An area: `taps/<area>`, f32 `[image, step, unit...]`.
@@ -199,7 +200,7 @@ impl Header {
     pub(crate) fn small_files(&self, plan: &StorePlan) -> Result<Vec<(String, Vec<u8>)>, Error> {
         let memory = Arc::new(MemoryStore::new());
         let refused = |error: &dyn std::fmt::Display| Error::plan(error.to_string());
-        let labels: Vec<i64> = plan.labels.iter().map(|&label| label as i64).collect();
+        let labels: Vec<i64> = plan.labels.iter().map(|&label| label.cast_signed() as i64).collect();
         let options = keep_everything();
         let stored = self.labels().on(memory.clone())?.store_chunk_opt(&[0], labels, &options);
         stored.map_err(|error| refused(&error))?;

@@ -242,3 +242,99 @@ pub(crate) fn read_chunk<T: ElementOwned>(
         Err(error) => Err(Error::DamagedChunk { path, reason: error.to_string() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use redyn_core::Diagnose;
+
+    use super::*;
+    use crate::StoreWriter;
+    use crate::tests::{toy_block, toy_plan, write_toy};
+
+    #[test]
+    fn a_store_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, plan) = (folder.path().join("a.zarr"), toy_plan(5, 2));
+        write_toy(&root, &plan);
+        let store = Store::open(&root).unwrap();
+        assert_eq!((store.labels(), store.image_ids()), (&plan.labels[..], &plan.image_ids[..]));
+        assert_eq!(store.readout().unwrap().0, &plan.readout.as_ref().unwrap().readout);
+        let info = store.info().unwrap();
+        assert_eq!((info.about, info.taps), (plan.about.clone(), plan.taps.clone()));
+        assert_eq!((info.n_images, info.n_images_present, info.block), (5, 5, 2));
+        assert_eq!(info.bytes_per_image, plan.bytes_per_image());
+        assert_eq!(info.missing_blocks, Vec::<usize>::new());
+    }
+
+    #[test]
+    fn an_incomplete_store_is_read_only_on_purpose_and_only_as_far_as_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, plan) = (folder.path().join("a.zarr"), toy_plan(7, 2));
+        let mut writer = StoreWriter::create_or_resume(&root, &plan).unwrap();
+        writer.write(&toy_block(&plan, 0..2).data()).unwrap();
+        let error = Store::open(&root).unwrap_err();
+        assert!(error.to_string().ends_with("is incomplete: 2 of 7 images are there"), "{error}");
+        let store = Store::open_partial(&root).unwrap();
+        assert_eq!((store.n_images(), store.missing_blocks()), (2, &[1, 2, 3][..]));
+        let it = store.trajectories("it", Spatial::Flatten).unwrap();
+        assert_eq!(it.read_images(0..2).unwrap().labels, [0, 1]);
+        assert!(matches!(it.read_images(1..3), Err(Error::Range { .. })));
+    }
+
+    #[test]
+    fn a_lost_chunk_and_a_flipped_byte_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, plan) = (folder.path().join("a.zarr"), toy_plan(5, 2));
+        write_toy(&root, &plan);
+        let chunk = root.join("taps/v2/c.1.0.0.0.0");
+        let whole = fs::read(&chunk).unwrap();
+        for (length, flip) in [(whole.len(), 17), (whole.len() - 8, 0), (2, 0), (0, 0)] {
+            let mut bytes = whole[..length].to_vec();
+            bytes.iter_mut().skip(flip).take(1).for_each(|byte| *byte ^= 4);
+            fs::write(&chunk, bytes).unwrap();
+            let error = Store::open(&root)
+                .and_then(|store| store.trajectories("v2", Spatial::Flatten)?.read_images(0..5).map(|_| ()))
+                .unwrap_err();
+            assert!(matches!(&error, Error::DamagedChunk { path, .. } if *path == chunk), "{error}");
+        }
+        fs::remove_file(&chunk).unwrap();
+        let error = Store::open(&root).unwrap_err();
+        assert_eq!(error.to_string(), format!("chunk `{}` is missing", chunk.display()));
+        assert!(error.hint().unwrap().contains("computes the missing block only"));
+        fs::remove_file(root.join("labels/c.0")).unwrap();
+        assert!(matches!(Store::open_partial(&root), Err(Error::MissingChunk { .. })));
+    }
+
+    #[test]
+    fn what_is_no_store_or_a_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        assert!(matches!(Store::open(&root), Err(Error::Io { .. })));
+        write_toy(&root, &toy_plan(5, 2));
+        let text = fs::read_to_string(root.join("zarr.json")).unwrap();
+        let refusal = |from: &str, to: &str| {
+            assert!(text.contains(from));
+            fs::write(root.join("zarr.json"), text.replacen(from, to, 1)).unwrap();
+            Store::open(&root).unwrap_err().to_string()
+        };
+        assert!(
+            refusal("\"version\": 1", "\"version\": 2")
+                .ends_with("version 2, this redyn reads up to version 1")
+        );
+        assert!(refusal("redyn.trajectories", "other").contains("is not a trajectory store"));
+        assert!(refusal("\"n_images\": 5", "\"n_images\": 6").contains("the root says [6]"));
+        assert!(refusal("{", "").contains("zarr.json"));
+        assert!(Store::open(folder.path()).unwrap_err().to_string().contains("it holds no `zarr.json`"));
+        assert!(Store::open(root.join("zarr.json")).unwrap_err().to_string().contains("it is a file"));
+    }
+
+    #[test]
+    fn an_unknown_area_is_answered_with_the_known_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        write_toy(folder.path(), &toy_plan(5, 2));
+        let error = Store::open(folder.path()).unwrap().tap("v22").unwrap_err();
+        assert_eq!(error.hint().unwrap(), "did you mean `v2`? areas: it, v2");
+    }
+}

@@ -148,7 +148,7 @@ impl<'a> StoreTrajectories<'a> {
         &self,
         (spec, array): &(Spec, Array<Files>),
         images: &Range<usize>,
-        mut take: impl FnMut(usize, ArrayView2<f32>),
+        mut take: impl FnMut(usize, &ArrayView2<f32>),
     ) -> Result<(), Error> {
         if images.is_empty() {
             return Ok(());
@@ -162,7 +162,7 @@ impl<'a> StoreTrajectories<'a> {
                 let start = (image - there.start) * n_steps * n_values;
                 let one = &values[start..start + n_steps * n_values];
                 let view = ArrayView2::from_shape((n_steps, n_values), one).expect("as long as its shape");
-                take(image - images.start, view);
+                take(image - images.start, &view);
             }
         }
         Ok(())
@@ -202,13 +202,13 @@ impl TrajectorySource for StoreTrajectories<'_> {
     }
 }
 
-fn copy(values: ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize]) {
+fn copy(values: &ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize]) {
     for (mut row, &place) in into.outer_iter_mut().zip(places) {
         row.assign(&values.row(place));
     }
 }
 
-fn average(values: ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize], units: &[usize]) {
+fn average(values: &ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize], units: &[usize]) {
     let n_places = (units.len() / into.ncols()) as f64;
     for (mut row, &place) in into.outer_iter_mut().zip(places) {
         let mut sums = vec![0.0_f64; row.len()];
@@ -218,5 +218,120 @@ fn average(values: ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usiz
         for (mean, sum) in row.iter_mut().zip(sums) {
             *mean = (sum / n_places) as f32;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StorePlan;
+    use crate::tests::{toy_plan, toy_value, write_toy};
+
+    fn with_store<T>(plan: &StorePlan, look: impl FnOnce(&Store) -> T) -> T {
+        let folder = tempfile::tempdir().unwrap();
+        write_toy(folder.path(), plan);
+        look(&Store::open(folder.path()).unwrap())
+    }
+
+    #[test]
+    fn every_range_of_images_reads_as_it_was_written() {
+        with_store(&toy_plan(7, 3), |store| {
+            let it = store.trajectories("it", Spatial::Flatten).unwrap();
+            for start in 0..=7 {
+                for end in start..=7 {
+                    let block = it.read_images(start..end).unwrap();
+                    let expected = |array, n| {
+                        Array3::from_shape_fn((end - start, 3, n), |(image, step, unit)| {
+                            toy_value(array, start + image, step, unit)
+                        })
+                    };
+                    assert_eq!(block.representations, expected(0, 4));
+                    assert_eq!(block.logits, expected(2, 3));
+                    assert_eq!(block.labels, &store.labels()[start..end]);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn steps_without_a_value_are_left_out_on_both_sides() {
+        let mut plan = toy_plan(4, 2);
+        plan.about.time = Some(TimeAxis { unit: "ms".into(), times: vec![0.5, 10.5, 20.5] });
+        with_store(&plan, |store| {
+            let v2 = store.trajectories("v2", Spatial::Flatten).unwrap();
+            assert_eq!(v2.steps(), [1, 2]);
+            assert_eq!(v2.description().time.as_ref().unwrap().times, [10.5, 20.5]);
+            let block = v2.read_images(2..4).unwrap();
+            assert_eq!(block.representations[[1, 0, 11]], toy_value(1, 3, 1, 11));
+            assert_eq!(block.logits[[1, 1, 2]], toy_value(2, 3, 2, 2));
+            assert!(v2.description().readout.is_none());
+        });
+    }
+
+    #[test]
+    fn a_delayed_readout_is_paired_with_the_step_it_reads() {
+        let mut plan = toy_plan(4, 2);
+        plan.readout.as_mut().unwrap().delay = 1;
+        with_store(&plan, |store| {
+            let it = store.trajectories("it", Spatial::Flatten).unwrap();
+            assert_eq!(it.steps(), [0, 1]);
+            let block = it.read_images(0..4).unwrap();
+            assert_eq!(block.representations[[3, 1, 0]], toy_value(0, 3, 1, 0));
+            assert_eq!(block.logits[[3, 1, 0]], toy_value(2, 3, 2, 0));
+            assert!(it.description().readout.is_some());
+        });
+        plan.output_steps = vec![0];
+        with_store(&plan, |store| {
+            let error = store.trajectories("it", Spatial::Flatten).unwrap_err();
+            assert!(matches!(error, Error::NoStep { .. }), "{error}");
+        });
+    }
+
+    #[test]
+    fn averaging_equals_a_plain_loop() {
+        with_store(&toy_plan(4, 2), |store| {
+            let v2 = store.trajectories("v2", Spatial::Average).unwrap();
+            assert_eq!(v2.description().n_units, 3);
+            let block = v2.read_images(0..4).unwrap();
+            for ((image, place, channel), &mean) in block.representations.indexed_iter() {
+                let sum: f64 =
+                    (0..4).map(|p| f64::from(toy_value(1, image, place + 1, channel * 4 + p))).sum();
+                assert_eq!(mean, (sum / 4.0) as f32);
+            }
+        });
+    }
+
+    #[test]
+    fn channels_last_are_averaged_over_space_too() {
+        let mut tap = Tap::maps("x", [2, 2, 3], vec![0]);
+        tap.shape.rotate_left(1);
+        assert_eq!(Spatial::Average.n_units(&tap), 2);
+        assert_eq!(Spatial::Average.units(&tap), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_budget_is_answered_in_whole_blocks() {
+        with_store(&toy_plan(7, 3), |store| {
+            let it = store.trajectories("it", Spatial::Flatten).unwrap();
+            let per_block = 3 * 4 * 3 * (4 + 3);
+            let decoding = 3 * (3 * 4 * 3 * 4 + 4);
+            assert_eq!(it.images_in(0), 3);
+            assert_eq!(it.images_in(decoding + 2 * per_block - 1), 3);
+            assert_eq!(it.images_in(decoding + 2 * per_block), 6);
+        });
+    }
+
+    #[test]
+    fn a_nan_that_got_into_a_chunk_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        write_toy(folder.path(), &toy_plan(4, 2));
+        let store = Store::open(folder.path()).unwrap();
+        let spec = store.header.tap(&store.taps()[0]);
+        let mut values = vec![0.0_f32; 24];
+        values[12 + 4] = f32::INFINITY;
+        std::fs::create_dir(folder.path().join(crate::files::WORKSHOP)).unwrap();
+        spec.on(store.files.clone()).unwrap().store_chunk(&[1, 0, 0], values).unwrap();
+        let error = store.trajectories("it", Spatial::Flatten).unwrap().read_images(0..4).unwrap_err();
+        assert_eq!(error.to_string(), "`taps/it` holds inf for image 3 at step 1");
     }
 }

@@ -146,16 +146,16 @@ impl StoreWriter {
         }
         let steps = self.header.taps.iter().map(|tap| &tap.steps).chain([&self.header.output_steps]);
         for (((spec, _), values), steps) in self.arrays.iter().zip(&data).zip(steps) {
-            check_finite(&spec.name, values.view(), block.images.start, steps)?;
+            check_finite(&spec.name, values, block.images.start, steps)?;
         }
-        for ((spec, array), values) in self.arrays.iter().zip(data) {
+        for ((spec, array), values) in self.arrays.iter().zip(&data) {
             self.write_chunk(spec, array, values)?;
         }
         self.advance();
         Ok(())
     }
 
-    fn write_chunk(&self, spec: &Spec, array: &Array<Files>, values: ArrayViewD<f32>) -> Result<(), Error> {
+    fn write_chunk(&self, spec: &Spec, array: &Array<Files>, values: &ArrayViewD<f32>) -> Result<(), Error> {
         let key = spec.chunk_key(self.next);
         let path = self.files.path(&key);
         if path.exists() {
@@ -170,7 +170,7 @@ impl StoreWriter {
                 // A last, shorter block is padded as the format asks.
                 let shape: Vec<usize> = spec.chunk.iter().map(|&size| size as usize).collect();
                 let mut padded = ArrayD::from_elem(shape, f32::NAN);
-                padded.slice_axis_mut(Axis(0), Slice::from(..values.len_of(Axis(0)))).assign(&values);
+                padded.slice_axis_mut(Axis(0), Slice::from(..values.len_of(Axis(0)))).assign(values);
                 array.store_chunk_opt(&index, padded.into_raw_vec_and_offset().0, &keep_everything())
             }
         };
@@ -246,7 +246,7 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn check_finite(array: &str, values: ArrayViewD<f32>, first: usize, steps: &[usize]) -> Result<(), Error> {
+fn check_finite(array: &str, values: &ArrayViewD<f32>, first: usize, steps: &[usize]) -> Result<(), Error> {
     let fine = match values.as_slice() {
         Some(flat) => flat.iter().all(|value| value.is_finite()),
         None => values.iter().all(|value| value.is_finite()),
@@ -273,4 +273,146 @@ fn sync_folders(folder: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(|e| Error::io("write", folder, e))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{files_below, toy_block, toy_plan, write_toy};
+    use crate::{Spatial, Store};
+
+    /// Write until done or until something fails.
+    fn attempt(files: Files, plan: &StorePlan) -> Result<(), Error> {
+        let mut writer = StoreWriter::begin(files, plan)?;
+        while let Some(images) = writer.next_block() {
+            writer.write(&toy_block(plan, images).data())?;
+        }
+        writer.finish()
+    }
+
+    #[test]
+    fn a_disk_full_at_any_step_leaves_a_store_that_continues_to_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = toy_plan(5, 2);
+        let whole = folder.path().join("whole.zarr");
+        write_toy(&whole, &plan);
+        let expected = files_below(&whole);
+        let mut interrupted = 0;
+        for steps in 0.. {
+            let root = folder.path().join(format!("{steps}.zarr"));
+            let files = Files::new(&root);
+            files.trouble.after(steps);
+            let Err(error) = attempt(files, &plan) else { break };
+            assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+            if let Ok(store) = Store::open_partial(&root) {
+                let images = store.n_images();
+                store.trajectories("v2", Spatial::Flatten).unwrap().read_images(0..images).unwrap();
+            }
+            write_toy(&root, &plan);
+            assert!(files_below(&root) == expected, "interrupted at step {steps}");
+            interrupted += 1;
+        }
+        // 14 small files, 3 blocks of 3 arrays and the mark of completion, 4 steps each.
+        assert_eq!(interrupted, 4 * (14 + 9 + 1));
+    }
+
+    #[test]
+    fn a_store_is_not_continued_with_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        let plan = toy_plan(5, 2);
+        drop(StoreWriter::create_or_resume(&root, &plan).unwrap());
+        let refusal = |change: &dyn Fn(&mut StorePlan)| {
+            let mut other = plan.clone();
+            change(&mut other);
+            StoreWriter::create_or_resume(&root, &other).unwrap_err().to_string()
+        };
+        let place = root.display();
+        assert_eq!(
+            refusal(&|plan| plan.about.weights_digest = Some("w1".into())),
+            format!("`{place}` was begun with `weights_digest` \"w0\", this run has \"w1\"")
+        );
+        assert_eq!(
+            refusal(&|plan| plan.about.kernel_path = "avx2".into()),
+            format!("`{place}` was begun with `kernel_path` \"naive\", this run has \"avx2\"")
+        );
+        assert_eq!(
+            refusal(&|plan| plan.taps[1].steps = vec![0, 1, 2]),
+            format!("`{place}` was begun with `taps[1].steps` [1,2], this run has [0,1,2]")
+        );
+        assert!(refusal(&|plan| plan.labels[0] = 1).contains("`images_digest`"));
+        assert!(refusal(&|plan| plan.about.dataset_digest = Some("d".into())).contains("null, this run has"));
+        assert!(refusal(&|plan| plan.block = 3).contains("`block` 2, this run has 3"));
+        assert!(
+            refusal(&|plan| plan.readout.as_mut().unwrap().readout.weight[[0, 0]] = 9.0)
+                .contains("`readout.digest`")
+        );
+    }
+
+    #[test]
+    fn a_second_writer_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        let plan = toy_plan(5, 2);
+        let first = StoreWriter::create_or_resume(&root, &plan).unwrap();
+        let error = StoreWriter::create_or_resume(&root, &plan).unwrap_err();
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+        drop(first);
+        StoreWriter::create_or_resume(&root, &plan).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_a_block_with_a_nan_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        let plan = toy_plan(5, 2);
+        let mut writer = StoreWriter::create_or_resume(&root, &plan).unwrap();
+        writer.write(&toy_block(&plan, 0..2).data()).unwrap();
+        let before = files_below(&root);
+        let mut block = toy_block(&plan, 2..4);
+        block.tap(1)[[1, 0, 2, 1, 1]] = f32::NAN;
+        let error = writer.write(&block.data()).unwrap_err();
+        assert_eq!(error.to_string(), "`taps/v2` holds NaN for image 3 at step 1");
+        assert!(files_below(&root) == before);
+        assert_eq!(writer.next_block(), Some(2..4));
+    }
+
+    #[test]
+    fn blocks_come_in_order_and_in_shape() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = toy_plan(5, 2);
+        let mut writer = StoreWriter::create_or_resume(folder.path().join("a.zarr"), &plan).unwrap();
+        let error = writer.write(&toy_block(&plan, 2..4).data()).unwrap_err();
+        assert_eq!(error.to_string(), "images 2..4 were given, the next block is Some(0..2)");
+        let block = toy_block(&plan, 0..2);
+        let mut data = block.data();
+        data.taps.swap(0, 1);
+        let error = writer.write(&data).unwrap_err();
+        assert_eq!(error.to_string(), "`taps/it` has shape [2, 2, 3, 2, 2], the plan says [2, 3, 4]");
+        assert!(matches!(writer.finish(), Err(Error::Unfinished { .. })));
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "x").unwrap();
+        let error = StoreWriter::create_or_resume(folder.path(), &toy_plan(5, 2)).unwrap_err();
+        assert!(error.to_string().contains("it holds `thesis.tex` but no `zarr.json`"), "{error}");
+        assert_eq!(files_below(folder.path()).len(), 1);
+    }
+
+    #[test]
+    fn a_chunk_that_was_lost_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        let plan = toy_plan(7, 2);
+        write_toy(&root, &plan);
+        let expected = files_below(&root);
+        fs::remove_file(root.join("taps/it/c.1.0.0")).unwrap();
+        let writer = StoreWriter::create_or_resume(&root, &plan).unwrap();
+        assert_eq!((writer.next_block(), writer.n_images_done()), (Some(2..4), 2));
+        drop(writer);
+        write_toy(&root, &plan);
+        assert!(files_below(&root) == expected);
+    }
 }
