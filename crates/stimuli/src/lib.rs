@@ -1,1 +1,41 @@
 //! Images on their way to a network: folders, MiniEcoset files, arrays, generated stimuli.
+//!
+//! [`open`] turns a path or `builtin` into a [`DataSet`] of named splits; a [`Loader`]
+//! reads, augments and normalises a split ahead of the network.
+//!
+//! ```
+//! use redyn_stimuli::{Loader, LoaderOptions, OpenOptions, open};
+//! let data = open("builtin:train=96,val=32", &OpenOptions::default())?;
+//! let options = LoaderOptions::new(32, data.statistics()?.normalisation());
+//! for batch in Loader::new(data.split("train")?, options)? {
+//!     let batch = batch?;
+//!     assert_eq!(batch.images.len(), 32 * 32 * 32 * 3);
+//! }
+//! # Ok::<(), redyn_stimuli::StimuliError>(())
+//! ```
+
+mod augment;
+mod dataset;
+mod decode;
+mod error;
+mod folder;
+pub mod generated;
+mod image;
+mod loader;
+mod memory;
+mod miniecoset;
+mod numpy;
+mod open;
+mod resize;
+mod statistics;
+mod subset;
+mod table;
+
+pub use self::image::Image;
+pub use augment::{BINS, Operation, TrivialAugmentWide};
+pub use dataset::{DataSet, Skipped, Stimuli};
+pub use error::StimuliError;
+pub use loader::{Augmentation, Batch, Loader, LoaderOptions, Order};
+pub use memory::in_memory;
+pub use open::{BadImages, OpenOptions, is_builtin, open};
+pub use statistics::{ChannelStatistics, Normalisation, STATISTICS_SAMPLE};
