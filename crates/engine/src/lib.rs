@@ -8,12 +8,12 @@
 //! map of one pixel. A value that is the same for every image of a batch may be held
 //! once, as a batch of one, and meets the others by broadcasting.
 
-mod cpu;
+pub mod cpu;
 mod engine;
 mod op;
 mod shape;
 
-pub use cpu::Cpu;
+pub use cpu::{Cpu, Kernels};
 pub use engine::{Engine, Saved};
 pub use op::{Activation, Bias, Conv, ConvTranspose, Interaction, Op, OpError, Reads, ScaleFactor};
 pub use shape::Shape;

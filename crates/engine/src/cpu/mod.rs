@@ -1,5 +1,404 @@
 //! The native CPU engine.
+//!
+//! Every sum has an order fixed by shapes (for weight gradients also by the batch), so
+//! that neither threads nor, for a value, the rest of the batch change a bit.
 
-/// The native CPU engine.
-#[derive(Clone, Debug, Default)]
-pub struct Cpu {}
+mod direct;
+mod direct_gradient;
+mod layer_norm;
+#[cfg(test)]
+mod naive;
+mod pointwise;
+mod pool;
+mod pooling;
+mod product;
+mod simd;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod weight;
+mod winograd;
+
+use std::sync::Arc;
+
+use self::direct::{Direct, Direction, Filters, Window};
+use self::direct_gradient::Correlation;
+use self::layer_norm::Affine;
+use self::pool::{Buffer, Pool};
+use self::simd::Level;
+use self::weight::Form;
+pub use self::weight::{Gradient, Weight};
+use self::winograd::{Convolution, Scheme};
+use crate::{Activation, Conv, ConvTranspose, Engine, Interaction, Op, Saved, Shape};
+
+/// How convolutions are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kernels {
+    /// As they are written down.
+    Direct,
+    /// Winograd's tiles of 2 × 2 for kernels of 3 × 3 where that is faster: rounding as small
+    /// as that of a direct convolution.
+    Accurate,
+    /// Winograd's tiles of 4 × 4 for kernels of 3 × 3, of 2 × 2 for 5 × 5, where that is
+    /// faster: relative rounding of some 3e-6.
+    #[default]
+    Fast,
+}
+
+/// The native CPU engine. It uses the rayon pool it is called from.
+#[derive(Clone, Debug)]
+pub struct Cpu {
+    level: Level,
+    kernels: Kernels,
+    pool: Arc<Pool>,
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A batch of values in memory.
+#[derive(Debug)]
+pub struct Value {
+    shape: Shape,
+    batch: usize,
+    values: Buffer,
+}
+
+impl Value {
+    fn image(&self) -> usize {
+        self.shape.len()
+    }
+}
+
+/// A convolution as the kernels see it: which way data moves, between which maps.
+#[derive(Clone, Copy)]
+struct Route {
+    window: Window,
+    direction: Direction,
+    input: Shape,
+    output: Shape,
+}
+
+impl Route {
+    /// The convolution that is the vector-Jacobian product of this one.
+    const fn reversed(self) -> Self {
+        let direction = match self.direction {
+            Direction::Gather => Direction::Scatter,
+            Direction::Scatter => Direction::Gather,
+        };
+        Self { direction, input: self.output, output: self.input, ..self }
+    }
+}
+
+/// What an operation with weights is to the kernels, for one image; vectors of a batch
+/// become the rows of one image.
+fn route(op: &Op, input: Shape, batch: usize) -> Option<Route> {
+    match *op {
+        Op::Conv(Conv { kernel, stride, padding, .. }) => {
+            let output = op.output(&[input]).expect("checked by the plan");
+            Some(Route {
+                window: Window { kernel, stride, padding },
+                direction: Direction::Gather,
+                input,
+                output,
+            })
+        }
+        Op::ConvTranspose(ConvTranspose { kernel, .. }) => {
+            let output = op.output(&[input]).expect("checked by the plan");
+            let window = Window { kernel, stride: 2, padding: kernel / 2 };
+            Some(Route { window, direction: Direction::Scatter, input, output })
+        }
+        Op::Linear { channels, .. } => Some(Route {
+            window: Window { kernel: 1, stride: 1, padding: 0 },
+            direction: Direction::Gather,
+            input: Shape::map(batch, 1, input.channels),
+            output: Shape::map(batch, 1, channels),
+        }),
+        _ => None,
+    }
+}
+
+impl Cpu {
+    /// The fastest kernels this processor can run.
+    pub fn new() -> Self {
+        Self::with(Kernels::default())
+    }
+
+    /// Kernels of choice.
+    pub fn with(kernels: Kernels) -> Self {
+        Self::at(Level::best(), kernels)
+    }
+
+    fn at(level: Level, kernels: Kernels) -> Self {
+        Self { level, kernels, pool: Arc::default() }
+    }
+
+    fn empty(&self, shape: Shape, batch: usize) -> Value {
+        Value { shape, batch, values: self.pool.take(shape.len() * batch) }
+    }
+
+    /// The scheme for a convolution: a matter of shapes, never of the batch.
+    fn scheme(&self, route: Route) -> Option<Scheme> {
+        let Route { window, input, output, .. } = route;
+        if window.stride != 1 || input.channels < 8 || output.channels < 8 {
+            return None;
+        }
+        match (self.kernels, window.kernel) {
+            (Kernels::Fast, 3) => Some(Scheme::FourOfThree),
+            (Kernels::Fast, 5) => Some(Scheme::TwoOfFive),
+            (Kernels::Accurate, 3) => Some(Scheme::TwoOfThree),
+            _ => None,
+        }
+    }
+
+    fn winograd(&self, scheme: Scheme, route: Route) -> Convolution<'_> {
+        let padding = match route.direction {
+            Direction::Gather => route.window.padding,
+            Direction::Scatter => route.window.kernel - 1 - route.window.padding,
+        };
+        Convolution {
+            level: self.level,
+            pool: &self.pool,
+            scheme,
+            input: route.input,
+            output: route.output,
+            padding,
+        }
+    }
+
+    fn convolve(&self, route: Route, weight: &Weight, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
+        if let Some(scheme) = self.scheme(route) {
+            let packed = weight.form(Form::Winograd(scheme, route.direction));
+            self.winograd(scheme, route).run(x, Filters { packed: &packed, bias }, y);
+        } else {
+            let packed = weight.form(Form::Direct(route.window, route.direction));
+            let direct = Direct::new(route.input, route.output, route.window, route.direction);
+            direct.run(self.level, x, Filters { packed: &packed, bias }, y);
+        }
+    }
+
+    fn convolve_weight_gradient(&self, route: Route, x: &[f32], dy: &[f32], gradient: &mut Gradient) {
+        // A transposed convolution is the adjoint of one that takes its output to its input:
+        // the same gradient with the sides exchanged.
+        let (route, x, dy) = match route.direction {
+            Direction::Gather => (route, x, dy),
+            Direction::Scatter => (route.reversed(), dy, x),
+        };
+        if let Some(scheme) = self.scheme(route) {
+            self.winograd(scheme, route).add_gradient(x, dy, gradient.transformed(scheme));
+        } else {
+            let Route { window, input, output, .. } = route;
+            Correlation { window, x, input, dy, output }.add_to(self.level, &self.pool, gradient.taps());
+        }
+    }
+
+    /// `gradient` as that of an operation whose output has `batch` images: summed over
+    /// images if the output is shared by them, repeated if only the gradient is.
+    fn fit_batch(&self, gradient: Value, batch: usize) -> Value {
+        let image = gradient.image();
+        if gradient.batch == batch {
+            gradient
+        } else if batch == 1 {
+            let mut sum = self.empty(gradient.shape, 1);
+            pointwise::sum_images(self.level, &gradient.values, &mut sum.values);
+            sum
+        } else {
+            let mut repeated = self.empty(gradient.shape, batch);
+            repeated
+                .values
+                .chunks_exact_mut(image)
+                .for_each(|values| values.copy_from_slice(&gradient.values));
+            repeated
+        }
+    }
+
+    fn copy(&self, value: &Value) -> Value {
+        let mut copy = self.empty(value.shape, value.batch);
+        copy.values.copy_from_slice(&value.values);
+        copy
+    }
+
+    fn combine_backward(
+        &self,
+        how: Interaction,
+        saved: &Saved<Value>,
+        gradient: Value,
+        wanted: &[bool],
+    ) -> Vec<Option<Value>> {
+        let inputs: Vec<&[f32]> = match how {
+            Interaction::Additive => Vec::new(),
+            Interaction::Multiplicative => {
+                (0..wanted.len()).map(|index| &kept(saved, index).values[..]).collect()
+            }
+        };
+        let gradient_of = |index: usize| {
+            let mut own = self.copy(&gradient);
+            if how == Interaction::Multiplicative {
+                pointwise::modulate_backward(self.level, own.image(), &inputs, index, &mut own.values);
+            }
+            self.fit_batch(own, saved.batches[index])
+        };
+        wanted.iter().enumerate().map(|(index, &wanted)| wanted.then(|| gradient_of(index))).collect()
+    }
+}
+
+fn kept<'a>(saved: &Saved<'a, Value>, index: usize) -> &'a Value {
+    saved.inputs[index].expect("the plan keeps what `Op::reads` asks for")
+}
+
+fn bias<'a>(weights: &[&'a Weight]) -> Option<&'a [f32]> {
+    weights.get(1).map(|bias| bias.values())
+}
+
+impl Engine for Cpu {
+    type Value = Value;
+    type Weight = Weight;
+    type Gradient = Gradient;
+
+    fn path(&self) -> String {
+        let kernels = match self.kernels {
+            Kernels::Direct => "direct",
+            Kernels::Accurate => "winograd2",
+            Kernels::Fast => "winograd4",
+        };
+        format!("cpu {} {kernels}", self.level.name())
+    }
+
+    fn value(&self, shape: Shape, batch: usize, data: &[f32]) -> Value {
+        assert_eq!(data.len(), shape.len() * batch, "{batch} values of shape {shape}");
+        let mut value = self.empty(shape, batch);
+        value.values.copy_from_slice(data);
+        value
+    }
+
+    fn read(&self, value: &Value, out: &mut [f32]) {
+        if value.batch == 1 && value.image() > 0 {
+            out.chunks_exact_mut(value.image()).for_each(|image| image.copy_from_slice(&value.values));
+        } else {
+            out.copy_from_slice(&value.values);
+        }
+    }
+
+    fn batch(&self, value: &Value) -> usize {
+        value.batch
+    }
+
+    fn weight(&self, shape: &[usize], data: &[f32]) -> Weight {
+        Weight::new(shape, data)
+    }
+
+    fn forward(&self, op: &Op, weights: &[&Weight], inputs: &[&Value]) -> Value {
+        let shapes: Vec<Shape> = inputs.iter().map(|value| value.shape).collect();
+        let shape = op.output(&shapes).expect("checked by the plan");
+        let batch = inputs.iter().map(|value| value.batch).max().unwrap_or(1);
+        let mut output = self.empty(shape, batch);
+        let y = &mut output.values;
+        let x = inputs.first().map_or(&[][..], |value| &value.values[..]);
+        match *op {
+            Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
+                let route = route(op, shapes[0], batch).expect("a convolution");
+                self.convolve(route, weights[0], bias(weights), x, y);
+            }
+            Op::MaxPool { size } => pooling::max(self.level, size, shapes[0], x, y),
+            Op::AveragePool => pooling::average(self.level, shapes[0], x, y),
+            Op::Combine(how) => {
+                let inputs: Vec<&[f32]> = inputs.iter().map(|value| &value.values[..]).collect();
+                pointwise::combine(self.level, how, shape.len(), &inputs, y);
+            }
+            Op::LayerNorm(activation) => {
+                let [scale, shift] = [0, 1].map(|index| weights[index].form(Form::ChannelsLast));
+                let affine = Affine { scale: &scale, shift: &shift };
+                layer_norm::forward(self.level, activation, affine, x, y);
+            }
+            Op::Activate(Activation::Identity) => y.copy_from_slice(x),
+            Op::Activate(Activation::Relu) => pointwise::rectify(self.level, x, y),
+            Op::Scale(factor) => pointwise::scale(self.level, factor.value(), x, y),
+            Op::Zeros(_) => y.fill(0.0),
+        }
+        output
+    }
+
+    fn gradient(&self, weight: &Weight) -> Gradient {
+        Gradient::new(weight)
+    }
+
+    fn backward(
+        &self,
+        op: &Op,
+        weights: &[&Weight],
+        saved: &Saved<Value>,
+        output_gradient: Value,
+        wanted: &[bool],
+        gradients: &mut [&mut Gradient],
+    ) -> Vec<Option<Value>> {
+        let Some(&batch) = saved.batches.iter().max() else { return Vec::new() };
+        let mut dy = self.fit_batch(output_gradient, batch);
+        let input = saved.shapes[0];
+        let first = wanted[0];
+        match *op {
+            Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
+                let route = route(op, input, batch).expect("a convolution");
+                if let Some((weight, bias)) = gradients.split_first_mut() {
+                    self.convolve_weight_gradient(route, &kept(saved, 0).values, &dy.values, weight);
+                    if let Some(bias) = bias.first_mut() {
+                        pointwise::add_channel_sums(self.level, dy.image(), &dy.values, bias.plain());
+                    }
+                }
+                vec![first.then(|| {
+                    let mut dx = self.empty(input, batch);
+                    self.convolve(route.reversed(), weights[0], None, &dy.values, &mut dx.values);
+                    dx
+                })]
+            }
+            Op::Combine(how) => self.combine_backward(how, saved, dy, wanted),
+            Op::LayerNorm(activation) => {
+                let [scale, shift] = [0, 1].map(|index| weights[index].form(Form::ChannelsLast));
+                let affine = Affine { scale: &scale, shift: &shift };
+                let x = &kept(saved, 0).values;
+                let [scale_gradient, shift_gradient] = gradients else {
+                    panic!("a layer norm has two weights");
+                };
+                let sums = [scale_gradient.channels_last(), shift_gradient.channels_last()];
+                layer_norm::backward(self.level, activation, affine, x, &mut dy.values, sums);
+                vec![first.then_some(dy)]
+            }
+            Op::MaxPool { .. } | Op::AveragePool if !first => vec![None],
+            Op::MaxPool { size } => {
+                let mut dx = self.empty(input, batch);
+                let both = [&kept(saved, 0).values[..], &dy.values[..]];
+                pooling::max_backward(self.level, size, input, both, &mut dx.values);
+                vec![Some(dx)]
+            }
+            Op::AveragePool => {
+                let mut dx = self.empty(input, batch);
+                pooling::average_backward(input, &dy.values, &mut dx.values);
+                vec![Some(dx)]
+            }
+            Op::Activate(activation) => {
+                if activation == Activation::Relu {
+                    let y = saved.output.expect("the plan keeps what `Op::reads` asks for");
+                    pointwise::rectify_backward(self.level, &y.values, &mut dy.values);
+                }
+                vec![first.then_some(dy)]
+            }
+            Op::Scale(factor) => {
+                let mut dx = self.empty(input, batch);
+                pointwise::scale(self.level, factor.value(), &dy.values, &mut dx.values);
+                vec![first.then_some(dx)]
+            }
+            Op::Zeros(_) => Vec::new(),
+        }
+    }
+
+    fn add(&self, value: &mut Value, other: &Value) {
+        assert_eq!((value.shape, value.batch), (other.shape, other.batch), "values to add");
+        pointwise::accumulate(self.level, &mut value.values, &other.values);
+    }
+
+    fn finish(&self, gradient: Gradient) -> Vec<f32> {
+        gradient.finish()
+    }
+}

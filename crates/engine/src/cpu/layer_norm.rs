@@ -1,0 +1,206 @@
+//! Layer norm over all values of an image, with its activation.
+//!
+//! `x̂ = (x − μ) / √(σ² + ε)`, `y = a(x̂ · γ + β)`; mean and biased variance in f64.
+//! Backward, with `g` the gradient before the activation and `h = g · γ`:
+//! `dx = (h − mean(h) − x̂ · mean(h · x̂)) / √(σ² + ε)`, `dγ = Σ g · x̂`, `dβ = Σ g`.
+#![allow(clippy::inline_always)]
+
+use super::simd::Level;
+use super::tasks::{each_chunk, each_chunk_pair};
+use crate::Activation;
+use crate::op::LAYER_NORM_EPSILON;
+
+/// Partial sums kept side by side; their number is part of the result.
+const LANES: usize = 16;
+
+/// Scale and shift as values lie in memory, `[row, column, channel]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Affine<'a> {
+    pub(crate) scale: &'a [f32],
+    pub(crate) shift: &'a [f32],
+}
+
+#[derive(Clone, Copy)]
+struct Moments {
+    mean: f32,
+    /// One over the standard deviation.
+    inverse: f32,
+}
+
+/// `(Σ f(index), Σ g(index))` in f64, in a fixed order.
+#[inline(always)]
+fn two_sums(length: usize, terms: impl Fn(usize) -> (f64, f64)) -> (f64, f64) {
+    let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
+    let whole = length / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        for lane in 0..LANES {
+            let (a, b) = terms(start + lane);
+            first[lane] += a;
+            second[lane] += b;
+        }
+    }
+    for index in whole..length {
+        let (a, b) = terms(index);
+        first[index - whole] += a;
+        second[index - whole] += b;
+    }
+    (first.iter().sum(), second.iter().sum())
+}
+
+#[inline(always)]
+fn moments(x: &[f32]) -> Moments {
+    let (sum, squares) = two_sums(x.len(), |index| {
+        let value = f64::from(x[index]);
+        (value, value * value)
+    });
+    let n = x.len() as f64;
+    let mean = sum / n;
+    // f32 squares summed in f64: what cancels here is far below an f32's last bit. Rounding
+    // may still leave a constant map a hair under zero; NaN must stay NaN.
+    let variance = squares / n - mean * mean;
+    let variance = if variance < 0.0 { 0.0 } else { variance };
+    Moments { mean: mean as f32, inverse: (1.0 / (variance + LAYER_NORM_EPSILON).sqrt()) as f32 }
+}
+
+/// `max(x, 0)` that keeps NaN.
+#[inline(always)]
+pub(crate) fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// Whether the gradient passes; NaN lets it pass, so that it is not lost.
+#[inline(always)]
+fn passes(activation: Activation, x: f32) -> bool {
+    match activation {
+        Activation::Identity => true,
+        Activation::Relu => !(x <= 0.0),
+    }
+}
+
+/// Apply to a batch.
+///
+/// # Shapes
+/// - `x`, `y`: `[batch, length]`
+pub(crate) fn forward(level: Level, activation: Activation, affine: Affine, x: &[f32], y: &mut [f32]) {
+    let length = affine.scale.len();
+    let work = 4 * x.len();
+    each_chunk(y, length, work, |image, y| {
+        let x = &x[image * length..][..length];
+        level.vectorise(|| normalise(activation, affine, x, y));
+    });
+}
+
+#[inline(always)]
+fn normalise(activation: Activation, affine: Affine, x: &[f32], y: &mut [f32]) {
+    let Moments { mean, inverse } = moments(x);
+    let values = x.iter().zip(affine.scale).zip(affine.shift).zip(y);
+    match activation {
+        Activation::Identity => {
+            for (((&x, &scale), &shift), y) in values {
+                *y = (x - mean) * inverse * scale + shift;
+            }
+        }
+        Activation::Relu => {
+            for (((&x, &scale), &shift), y) in values {
+                *y = relu((x - mean) * inverse * scale + shift);
+            }
+        }
+    }
+}
+
+/// Backward: `gradient` enters as that of the output and leaves as that of the input.
+///
+/// # Shapes
+/// - `x`, `gradient`: `[batch, length]`
+/// - `scale_gradient`, `shift_gradient`: `[length]`, added to
+pub(crate) fn backward(
+    level: Level,
+    activation: Activation,
+    affine: Affine,
+    x: &[f32],
+    gradient: &mut [f32],
+    [scale_gradient, shift_gradient]: [&mut [f32]; 2],
+) {
+    let length = affine.scale.len();
+    let mut all_moments = vec![0.0; 2 * (x.len() / length)];
+    each_chunk(&mut all_moments, 2, x.len(), |image, slot| {
+        level.vectorise(|| {
+            let Moments { mean, inverse } = moments(&x[image * length..][..length]);
+            slot.copy_from_slice(&[mean, inverse]);
+        });
+    });
+    // First every place's sum over images, in their order, then the images themselves.
+    const PLACES: usize = 1024;
+    let upstream = &*gradient;
+    each_chunk_pair(
+        scale_gradient,
+        shift_gradient,
+        PLACES,
+        2 * x.len(),
+        |chunk, scale_gradient, shift_gradient| {
+            let places = chunk * PLACES..chunk * PLACES + scale_gradient.len();
+            let affine =
+                Affine { scale: &affine.scale[places.clone()], shift: &affine.shift[places.clone()] };
+            level.vectorise(|| {
+                for (image, moments) in all_moments.chunks_exact(2).enumerate() {
+                    let moments = Moments { mean: moments[0], inverse: moments[1] };
+                    let here = image * length + places.start..image * length + places.end;
+                    let sums = [&mut *scale_gradient, &mut *shift_gradient];
+                    add_affine_gradients(
+                        activation,
+                        affine,
+                        moments,
+                        [&x[here.clone()], &upstream[here]],
+                        sums,
+                    );
+                }
+            });
+        },
+    );
+    each_chunk(gradient, length, 4 * x.len(), |image, gradient| {
+        let moments = Moments { mean: all_moments[2 * image], inverse: all_moments[2 * image + 1] };
+        level.vectorise(|| {
+            input_gradient(activation, affine, moments, &x[image * length..][..length], gradient)
+        });
+    });
+}
+
+#[inline(always)]
+fn add_affine_gradients(
+    activation: Activation,
+    affine: Affine,
+    moments: Moments,
+    [x, gradient]: [&[f32]; 2],
+    [scale_gradient, shift_gradient]: [&mut [f32]; 2],
+) {
+    let values = x.iter().zip(gradient).zip(affine.scale).zip(affine.shift);
+    let sums = scale_gradient.iter_mut().zip(shift_gradient);
+    for ((((&x, &gradient), &scale), &shift), (scale_sum, shift_sum)) in values.zip(sums) {
+        let unit = (x - moments.mean) * moments.inverse;
+        let gradient = if passes(activation, unit * scale + shift) { gradient } else { 0.0 };
+        *scale_sum += gradient * unit;
+        *shift_sum += gradient;
+    }
+}
+
+#[inline(always)]
+fn input_gradient(activation: Activation, affine: Affine, moments: Moments, x: &[f32], gradient: &mut [f32]) {
+    let Moments { mean, inverse } = moments;
+    let Affine { scale, shift } = affine;
+    let length = x.len();
+    let (scale, shift) = (&scale[..length], &shift[..length]);
+    for index in 0..length {
+        let unit = (x[index] - mean) * inverse;
+        let kept = if passes(activation, unit * scale[index] + shift[index]) { gradient[index] } else { 0.0 };
+        gradient[index] = kept * scale[index];
+    }
+    let kept = &*gradient;
+    let (sum, product) = two_sums(length, |index| {
+        let h = f64::from(kept[index]);
+        (h, h * f64::from((x[index] - mean) * inverse))
+    });
+    let (mean_h, mean_product) = ((sum / length as f64) as f32, (product / length as f64) as f32);
+    for (h, &x) in gradient.iter_mut().zip(x) {
+        *h = (*h - mean_h - (x - mean) * inverse * mean_product) * inverse;
+    }
+}

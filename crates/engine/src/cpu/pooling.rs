@@ -1,0 +1,118 @@
+//! Largest values of windows, and means over maps.
+
+use super::simd::Level;
+use super::tasks::each_chunk;
+use crate::Shape;
+
+/// Whether `candidate` takes the place of `best`: a larger value, or NaN, as in PyTorch.
+fn wins(candidate: f32, best: f32) -> bool {
+    candidate > best || candidate.is_nan()
+}
+
+/// Largest value of every window of `size × size`.
+///
+/// # Shapes
+/// - `x`: `[batch, input]`
+/// - `y`: `[batch, height / size, width / size, channels]`
+pub(crate) fn max(level: Level, size: usize, input: Shape, x: &[f32], y: &mut [f32]) {
+    let (height, width) = (input.height / size, input.width / size);
+    let line = width * input.channels;
+    let work = x.len();
+    each_chunk(y, line * height, work, |image, y| {
+        let x = &x[image * input.len()..][..input.len()];
+        level.vectorise(|| {
+            for (row, y) in y.chunks_exact_mut(line).enumerate() {
+                for (column, y) in y.chunks_exact_mut(input.channels).enumerate() {
+                    for tap in 0..size * size {
+                        let x = window_pixel(x, input, size, (row, column), tap);
+                        if tap == 0 {
+                            y.copy_from_slice(x);
+                        } else {
+                            y.iter_mut()
+                                .zip(x)
+                                .for_each(|(best, &x)| *best = if wins(x, *best) { x } else { *best });
+                        }
+                    }
+                }
+            }
+        });
+    });
+}
+
+fn window_pixel(x: &[f32], input: Shape, size: usize, (row, column): (usize, usize), tap: usize) -> &[f32] {
+    let (y, column) = (row * size + tap / size, column * size + tap % size);
+    &x[(y * input.width + column) * input.channels..][..input.channels]
+}
+
+/// Gradient of [`max`]: each window's goes to its first maximum.
+///
+/// # Shapes
+/// - `x`, `dx`: `[batch, input]`; every value of `dx` is written
+/// - `dy`: `[batch, height / size, width / size, channels]`
+pub(crate) fn max_backward(level: Level, size: usize, input: Shape, [x, dy]: [&[f32]; 2], dx: &mut [f32]) {
+    let (height, width) = (input.height / size, input.width / size);
+    let work = 2 * x.len();
+    each_chunk(dx, input.len(), work, |image, dx| {
+        let x = &x[image * input.len()..][..input.len()];
+        let dy = &dy[image * height * width * input.channels..][..height * width * input.channels];
+        dx.fill(0.0);
+        level.vectorise(|| {
+            let mut best = vec![0.0; input.channels];
+            let mut place = vec![0_u32; input.channels];
+            for (index, dy) in dy.chunks_exact(input.channels).enumerate() {
+                let (row, column) = (index / width, index % width);
+                best.copy_from_slice(window_pixel(x, input, size, (row, column), 0));
+                place.fill(0);
+                for tap in 1..size * size {
+                    let x = window_pixel(x, input, size, (row, column), tap);
+                    for ((best, place), &x) in best.iter_mut().zip(&mut place).zip(x) {
+                        let won = wins(x, *best);
+                        *best = if won { x } else { *best };
+                        *place = if won { tap as u32 } else { *place };
+                    }
+                }
+                for tap in 0..size * size {
+                    let (y, column) = (row * size + tap / size, column * size + tap % size);
+                    let dx = &mut dx[(y * input.width + column) * input.channels..][..input.channels];
+                    for ((dx, &dy), &place) in dx.iter_mut().zip(dy).zip(&place) {
+                        *dx = if place == tap as u32 { dy } else { 0.0 };
+                    }
+                }
+            }
+        });
+    });
+}
+
+/// Mean of every channel over all pixels, summed in f64 in row-major order.
+///
+/// # Shapes
+/// - `x`: `[batch, input]`
+/// - `y`: `[batch, channels]`
+pub(crate) fn average(level: Level, input: Shape, x: &[f32], y: &mut [f32]) {
+    let work = x.len();
+    each_chunk(y, input.channels, work, |image, y| {
+        level.vectorise(|| {
+            let mut sums = vec![0.0_f64; input.channels];
+            for pixel in x[image * input.len()..][..input.len()].chunks_exact(input.channels) {
+                sums.iter_mut().zip(pixel).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
+            y.iter_mut().zip(sums).for_each(|(y, sum)| *y = (sum / input.pixels() as f64) as f32);
+        });
+    });
+}
+
+/// Gradient of [`average`]: the same for every pixel.
+///
+/// # Shapes
+/// - `dy`: `[batch, channels]`
+/// - `dx`: `[batch, input]`
+pub(crate) fn average_backward(input: Shape, dy: &[f32], dx: &mut [f32]) {
+    let share = 1.0 / input.pixels() as f32;
+    let work = dx.len();
+    each_chunk(dx, input.len(), work, |image, dx| {
+        let dy = &dy[image * input.channels..][..input.channels];
+        for pixel in dx.chunks_exact_mut(input.channels) {
+            pixel.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx = dy * share);
+        }
+    });
+}

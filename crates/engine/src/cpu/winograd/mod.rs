@@ -1,0 +1,353 @@
+//! Convolution of stride 1 with fewer multiplications, after Winograd.
+//!
+//! Overlapping tiles of the input are transformed, multiplied with transformed filters
+//! channel by channel (one matrix product for each place of a tile), and transformed
+//! back. Tiles and channels of the products are independent of one another, so that
+//! neither batch nor threads change a result.
+//!
+//! # Limits
+//! A value that is not finite reaches all outputs of the tiles it is seen by, not only
+//! those of the windows it lies in.
+#![allow(unsafe_code)]
+
+mod filters;
+mod tiles;
+mod transform;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use self::tiles::{GradientTiles, InputTiles, OutputTiles, Tiling};
+use self::transform::{FourOfThree, Transform, TwoOfFive, TwoOfThree};
+use super::direct::{Direction, Filters};
+use super::pool::Pool;
+use super::product::{OuterProduct, PANEL, Product, Row, Runs, Scatter, padded, panel_width, panels};
+use super::simd::Level;
+use super::tasks::{each, with_scratch};
+use crate::Shape;
+
+/// A choice of tile and kernel size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scheme {
+    /// Tiles of 4 × 4 for kernels of 3 × 3: a quarter of the products.
+    FourOfThree,
+    /// Tiles of 2 × 2 for kernels of 3 × 3: four ninths of the products.
+    TwoOfThree,
+    /// Tiles of 2 × 2 for kernels of 5 × 5: nine twenty-fifths of the products.
+    TwoOfFive,
+}
+
+/// Call `$function::<T>($arguments)` for the scheme's transform.
+macro_rules! with_transform {
+    ($scheme:expr, $function:path $(, $argument:expr)*) => {{
+        use $function as function;
+        match $scheme {
+            Scheme::FourOfThree => function::<FourOfThree>($($argument),*),
+            Scheme::TwoOfThree => function::<TwoOfThree>($($argument),*),
+            Scheme::TwoOfFive => function::<TwoOfFive>($($argument),*),
+        }
+    }};
+}
+
+impl Scheme {
+    const fn planes(self) -> usize {
+        match self {
+            Self::FourOfThree | Self::TwoOfFive => 36,
+            Self::TwoOfThree => 16,
+        }
+    }
+}
+
+/// Filters in the transformed domain, `[panel][q][in][width]`.
+pub(crate) fn filters(scheme: Scheme, direction: Direction, shape: [usize; 2], values: &[f32]) -> Vec<f32> {
+    with_transform!(scheme, self::filters::transform, direction, shape, values)
+}
+
+/// Values of the accumulator that [`add_gradient`] wants.
+pub(crate) fn accumulator_length(scheme: Scheme, channels_in: usize, channels_out: usize) -> usize {
+    scheme.planes() * channels_in * padded(channels_out)
+}
+
+/// Add an accumulator to a gradient in the layout of checkpoints.
+pub(crate) fn unpack(scheme: Scheme, accumulated: &[f32], channels_in: usize, gradient: &mut [f32]) {
+    with_transform!(scheme, self::filters::transform_back, accumulated, channels_in, gradient);
+}
+
+/// A convolution of stride 1.
+#[derive(Clone, Copy)]
+pub(crate) struct Convolution<'a> {
+    pub(crate) level: Level,
+    pub(crate) pool: &'a Arc<Pool>,
+    pub(crate) scheme: Scheme,
+    pub(crate) input: Shape,
+    pub(crate) output: Shape,
+    pub(crate) padding: usize,
+}
+
+impl Convolution<'_> {
+    /// Apply to a batch.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, input]`
+    /// - `y`: `[batch, output]`, every value is written
+    pub(crate) fn run(&self, x: &[f32], filters: Filters, y: &mut [f32]) {
+        with_transform!(self.scheme, run, self, x, filters, y);
+    }
+
+    /// Add the gradient of the filters, in the transformed domain, to `accumulator`.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, input]`
+    /// - `dy`: `[batch, output]`
+    pub(crate) fn add_gradient(&self, x: &[f32], dy: &[f32], accumulator: &mut [f32]) {
+        with_transform!(self.scheme, add_gradient, self, x, dy, accumulator);
+    }
+}
+
+/// A block of tiles on its way through the transformed domain.
+struct Block {
+    tiles: usize,
+    /// Distance of a tile's channels from the next tile's.
+    row: usize,
+    /// Distance of the planes of `V`, and of those of `M` in tiles. One line more than they
+    /// need: planes a power of two apart would meet in the same few places of the cache.
+    v_plane: usize,
+    m_plane: usize,
+}
+
+impl Block {
+    fn new(tiles: usize, channels_in: usize) -> Self {
+        let row = padded(channels_in);
+        Self { tiles, row, v_plane: tiles * row + PANEL, m_plane: tiles + 1 }
+    }
+
+    fn v_length(&self, planes: usize) -> usize {
+        planes * self.v_plane
+    }
+
+    fn m_length(&self, planes: usize, channels_out: usize) -> usize {
+        planes * self.m_plane * padded(channels_out)
+    }
+
+    fn rows(&self, width: usize) -> Vec<Row> {
+        (0..self.tiles).map(|tile| Row { a: (tile * self.row) as u32, c: (tile * width) as u32 }).collect()
+    }
+}
+
+/// The products of one plane and panel: `M[panel][q] = V[q] · U[panel][q]`.
+struct Multiply<'a> {
+    level: Level,
+    planes: usize,
+    channels: (usize, usize),
+    block: &'a Block,
+    /// Rows for panels of 16 and of 8.
+    rows: [&'a [Row]; 2],
+    v: &'a [f32],
+    u: &'a [f32],
+    m: Scatter<'a>,
+}
+
+impl Multiply<'_> {
+    /// # Safety
+    /// Nobody else may touch this plane and panel of `M` meanwhile.
+    unsafe fn run(&self, plane: usize, panel: usize, tiles: usize) {
+        let (channels_in, channels_out) = self.channels;
+        let width = panel_width(channels_out, panel);
+        let u = panel * PANEL * self.planes * channels_in + plane * channels_in * width;
+        let m = panel * PANEL * self.planes * self.block.m_plane + plane * self.block.m_plane * width;
+        let product = Product {
+            a: &self.v[plane * self.block.v_plane..],
+            rows: &self.rows[usize::from(width != PANEL)][..tiles],
+            runs: Runs::one(channels_in),
+            b: &self.u[u..u + channels_in * width],
+            bias: None,
+            c: self.m.part(m, self.block.m_plane * width),
+            columns: width,
+            width,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { product.run(self.level) };
+    }
+}
+
+/// Values of filters that a core may read again for every small block of tiles; above,
+/// all threads share one large block.
+const SMALL_FILTERS: usize = 36 * 256 * 256;
+
+fn run<T: Transform>(convolution: &Convolution, x: &[f32], filters: Filters, y: &mut [f32]) {
+    let Convolution { level, input, output, .. } = *convolution;
+    let tiling = Tiling::new::<T>(input, output, convolution.padding);
+    let planes = T::SIDE * T::SIDE;
+    let tiles = y.len() / output.len().max(1) * tiling.per_image;
+    let work = tiles * planes * input.channels * output.channels;
+    let panels = panels(output.channels);
+    let y = Scatter::new(y);
+    let transform = PhantomData::<T>;
+    let channels = (input.channels, output.channels);
+    if filters.packed.len() < SMALL_FILTERS {
+        let block = Block::new(small_block(planes, channels, tiles), input.channels);
+        let (wide, narrow) = (block.rows(PANEL), block.rows(8));
+        let lengths = (block.v_length(planes), block.m_length(planes, output.channels));
+        each(tiles.div_ceil(block.tiles), work, |index| {
+            let here = index * block.tiles..tiles.min((index + 1) * block.tiles);
+            with_scratch(lengths.0 + lengths.1, |scratch| {
+                let (v, m) = scratch.split_at_mut(lengths.0);
+                let (row, plane) = (block.row, block.v_plane);
+                // SAFETY: the block has room for these tiles, and no other task has them.
+                unsafe {
+                    level.run(InputTiles {
+                        tiling,
+                        x,
+                        tiles: here.clone(),
+                        v: Scatter::new(v),
+                        row,
+                        plane,
+                        transform,
+                    })
+                };
+                let multiply = Multiply {
+                    level,
+                    planes,
+                    channels,
+                    block: &block,
+                    rows: [&wide, &narrow],
+                    v,
+                    u: filters.packed,
+                    m: Scatter::new(m),
+                };
+                for plane in 0..planes {
+                    for panel in 0..panels {
+                        // SAFETY: `m` is this thread's own.
+                        unsafe {
+                            multiply.run(plane, panel, here.len());
+                        }
+                    }
+                }
+                let (first, plane) = (here.start, block.m_plane);
+                // SAFETY: the block has room for these tiles, and no other task has them.
+                unsafe {
+                    level.run(OutputTiles {
+                        tiling,
+                        m,
+                        first,
+                        plane,
+                        tiles: here,
+                        bias: filters.bias,
+                        y,
+                        transform,
+                    })
+                };
+            });
+        });
+        return;
+    }
+    let block = Block::new(tiles.min(large_block(planes, channels)), input.channels);
+    let (wide, narrow) = (block.rows(PANEL), block.rows(8));
+    let mut v = convolution.pool.take(block.v_length(planes));
+    let mut m = convolution.pool.take(block.m_length(planes, output.channels));
+    for start in (0..tiles).step_by(block.tiles) {
+        let count = block.tiles.min(tiles - start);
+        let parts = count.div_ceil(PART);
+        let part = |index: usize| start + index * PART..start + count.min((index + 1) * PART);
+        let to = Scatter::new(&mut v);
+        each(parts, work, |index| {
+            let (row, plane) = (block.row, block.v_plane);
+            let v = to.part(index * PART * row, to.length() - index * PART * row);
+            // SAFETY: the block has room for these tiles, and no other task has them.
+            unsafe { level.run(InputTiles { tiling, x, tiles: part(index), v, row, plane, transform }) };
+        });
+        let multiply = Multiply {
+            level,
+            planes,
+            channels,
+            block: &block,
+            rows: [&wide, &narrow],
+            v: &v,
+            u: filters.packed,
+            m: Scatter::new(&mut m),
+        };
+        // SAFETY: every task has a plane and panel of its own.
+        each(planes * panels, work, |task| unsafe { multiply.run(task / panels, task % panels, count) });
+        each(parts, work, |index| {
+            let (tiles, m) = (part(index), &m[..]);
+            let (first, plane) = (start, block.m_plane);
+            // SAFETY: the block has room for these tiles, and no other task has them.
+            unsafe {
+                level.run(OutputTiles { tiling, m, plane, first, tiles, bias: filters.bias, y, transform })
+            };
+        });
+    }
+}
+
+/// Tiles of a transform's task where all threads share a block.
+const PART: usize = 4;
+
+/// Tiles that one thread takes through all three stages.
+fn small_block(planes: usize, (channels_in, channels_out): (usize, usize), tiles: usize) -> usize {
+    const VALUES: usize = 1 << 18;
+    let fitting = VALUES / (planes * (padded(channels_in) + padded(channels_out)));
+    let shared = tiles.div_ceil(2 * rayon::current_num_threads());
+    fitting.clamp(24, 96).min(shared.next_multiple_of(6)).min(tiles).max(1)
+}
+
+/// Tiles that all threads take through the stages together.
+fn large_block(planes: usize, (channels_in, channels_out): (usize, usize)) -> usize {
+    const VALUES: usize = 1 << 23;
+    (VALUES / (planes * (channels_in + channels_out))).clamp(48, 1024)
+}
+
+fn add_gradient<T: Transform>(convolution: &Convolution, x: &[f32], dy: &[f32], accumulator: &mut [f32]) {
+    let Convolution { level, input, output, .. } = *convolution;
+    let tiling = Tiling::new::<T>(input, output, convolution.padding);
+    let planes = T::SIDE * T::SIDE;
+    let tiles = dy.len() / output.len().max(1) * tiling.per_image;
+    let work = tiles * planes * input.channels * output.channels;
+    let panels = panels(output.channels);
+    let transform = PhantomData::<T>;
+    let most = gradient_block(planes, (input.channels, output.channels));
+    let mut block = Block::new(tiles.min(most), input.channels);
+    // Products walk down the tiles here: an odd number of lines apart, for the cache's sake.
+    block.row = (block.row / PANEL * PANEL + PANEL) | PANEL;
+    block.v_plane = block.tiles * block.row;
+    let mut v = convolution.pool.take(block.v_length(planes));
+    let mut m = convolution.pool.take(block.m_length(planes, output.channels));
+    let accumulator = Scatter::new(accumulator);
+    for start in (0..tiles).step_by(block.tiles.max(1)) {
+        let count = block.tiles.min(tiles - start);
+        let parts = count.div_ceil(PART);
+        let (to_v, to_m) = (Scatter::new(&mut v), Scatter::new(&mut m));
+        each(parts, work, |index| {
+            let tiles = start + index * PART..start + count.min((index + 1) * PART);
+            let (row, plane) = (block.row, block.v_plane);
+            let v = to_v.part(index * PART * row, to_v.length() - index * PART * row);
+            // SAFETY: the block has room for these tiles, and no other task has them.
+            unsafe { level.run(InputTiles { tiling, x, tiles: tiles.clone(), v, row, plane, transform }) };
+            let (m, plane) = (to_m, block.m_plane);
+            // SAFETY: the block has room for these tiles, and no other task has them.
+            unsafe { level.run(GradientTiles { tiling, dy, tiles, m, first: start, plane, transform }) };
+        });
+        each(planes * panels, work, |task| {
+            let (plane, panel) = (task / panels, task % panels);
+            let width = panel_width(output.channels, panel);
+            let at = panel * PANEL * planes * input.channels + plane * input.channels * width;
+            // SAFETY: every task has a plane and panel of its own.
+            let c = unsafe { accumulator.slice(at, input.channels * width) };
+            let m_at = panel * PANEL * planes * block.m_plane + plane * block.m_plane * width;
+            OuterProduct {
+                a: &v[plane * block.v_plane..(plane + 1) * block.v_plane],
+                step: block.row,
+                runs: Runs::one(count),
+                b: &m[m_at..m_at + count * width],
+                c,
+                width,
+            }
+            .run(level);
+        });
+    }
+}
+
+/// Tiles summed at a time: part of the result, so of shapes alone.
+fn gradient_block(planes: usize, (channels_in, channels_out): (usize, usize)) -> usize {
+    const VALUES: usize = 1 << 22;
+    (VALUES / (planes * (channels_in + channels_out))).clamp(64, 512)
+}
