@@ -53,7 +53,7 @@ impl Analysis for Boundary {
         the distance to leaving the current one, both exact. Without a bias the zones are cones, and the angle to \
         the boundary does not depend on the length of the representation.";
     const REFERENCE: &'static str = "readout zones: Thorat, Doerig & Kietzmann 2023 (arXiv 2308.12435), section 3; \
-        projection: Lawson & Hanson 1974, chapter 23";
+        projection onto a zone: Goldfarb & Idnani 1983 (Mathematical Programming 27)";
 
     fn analyse(material: &Material) -> Result<Self, Error> {
         let rows = material.rows;

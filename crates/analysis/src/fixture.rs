@@ -9,7 +9,7 @@ use redyn_core::{Block, Description, Diagnose, Hierarchy, Readout, Stop, Traject
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{Material, Options, Uncertainty};
 
-const N_CLASSES: usize = 6;
+const N_CLASSES: usize = 8;
 const N_UNITS: usize = 11;
 
 /// Trajectories in memory.
@@ -65,7 +65,7 @@ impl Fixture {
         let mut representations = Array3::zeros((n_images, n_steps, N_UNITS));
         for (image, &label) in labels.iter().enumerate() {
             let from = start(&mut stream, label);
-            let speed = stream.between(0.0, 2.0);
+            let speed = stream.between(0.2, 3.0);
             for step in 0..n_steps {
                 let share = (speed * step as f64 / n_steps as f64).min(1.0) as f32;
                 for unit in 0..N_UNITS {

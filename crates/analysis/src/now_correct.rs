@@ -59,14 +59,14 @@ mod tests {
 
     #[test]
     fn group_means_are_those_of_a_plain_loop() {
-        let fixture = Fixture::random(80, 6);
+        let fixture = Fixture::random(300, 6);
         material(&fixture, |material| {
             let found = NowCorrect::analyse(material).unwrap();
             let rule = StableRule::default();
             let (mut averages, mut steps) = ([0.0; 2], 0.0);
             for step in 0..6 {
                 let mut groups = [Vec::new(), Vec::new()];
-                for n in 0..80 {
+                for n in 0..300 {
                     let answers: Vec<usize> = (0..6).map(|t| fixture.argmax(n, t)).collect();
                     if let Some(stable) = rule.outcome(&answers, fixture.labels[n]).correct_from() {
                         let cosine = fixture.cosine(n, step, answers[step]);

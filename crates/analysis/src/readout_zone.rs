@@ -10,12 +10,14 @@ use redyn_core::Readout;
 
 use crate::numeric::{Panels, distance, norm};
 
-/// A pivot below this share of a constraint's own length means it adds no new direction.
+/// A facet whose normal leaves the span of the others by less than a millionth (squared)
+/// adds no new direction.
 const DEPENDENT: f64 = 1e-12;
-/// A constraint violated by less than this share of the largest distance is met.
+/// A facet violated by less than this share of the largest distance is met.
 const MET: f64 = 1e-12;
-/// A constraint that can neither be met nor added, violated by more than this: no zone.
-const UNMET: f64 = 1e-9;
+/// A facet that cannot be met, violated by more than this share of the largest distance: no
+/// zone. By less: rounding.
+const ROUNDING: f64 = 1e-9;
 
 /// A readout prepared for distances in its zones.
 pub(crate) struct Zones {
@@ -93,7 +95,7 @@ impl Zones {
     /// Outside it is the distance to the nearest point of the zone,
     /// `min ‖x − r‖` subject to `â_k·x + β_k ≥ 0`, solved through its dual
     /// `min ½ λᵀHλ + qᵀλ, λ ≥ 0` with `H_kl = â_k·â_l` and `q` the distances to the
-    /// hyperplanes, by an active-set method (Lawson & Hanson 1974, chapter 23).
+    /// hyperplanes, by the dual active-set method of Goldfarb & Idnani (1983).
     ///
     /// `None` where there is no boundary, or no zone: a class that another beats everywhere.
     pub(crate) fn signed_distance(&self, scores: &[f64], class: usize) -> Option<f64> {
@@ -131,22 +133,17 @@ impl Zones {
     fn project(&self, facets: &[Option<f64>], class: usize) -> Option<Active> {
         let scale = facets.iter().flatten().fold(0.0_f64, |scale, q| scale.max(q.abs()));
         let mut active = Active::default();
-        let mut barred = vec![false; facets.len()];
         for _ in 0..10 * facets.len() + 100 {
             let slack = active.slack(facets);
-            let violated = |facet: usize| slack[facet].is_some_and(|value| value < -MET * scale);
+            let outside = |facet: &usize| !active.members.contains(facet);
             let worst = (0..facets.len())
-                .filter(|&facet| violated(facet) && !barred[facet] && !active.members.contains(&facet))
-                .min_by(|&a, &b| slack[a].partial_cmp(&slack[b]).expect("slacks are finite"));
-            let Some(worst) = worst else {
-                let unmet = (0..facets.len())
-                    .any(|facet| barred[facet] && slack[facet].is_some_and(|value| value < -UNMET * scale));
-                return (!unmet).then_some(active);
-            };
-            if active.add(worst, self.cosines(class, worst)) && active.settle(facets, worst) {
-                barred.fill(false);
-            } else {
-                barred[worst] = true;
+                .filter(outside)
+                .filter_map(|facet| Some((slack[facet]?, facet)))
+                .min_by(|a, b| a.0.total_cmp(&b.0))
+                .filter(|&(slack, _)| slack < -MET * scale);
+            let Some((violation, worst)) = worst else { return Some(active) };
+            if !active.meet(facets, worst, violation, self.cosines(class, worst)) {
+                return (violation > -ROUNDING * scale).then_some(active);
             }
         }
         None
@@ -182,77 +179,80 @@ impl Active {
         self.members.iter().zip(&self.multipliers).map(product).sum::<f64>().max(0.0).sqrt()
     }
 
-    /// Take a facet in, unless its normal is a combination of those inside.
-    fn add(&mut self, facet: usize, column: Vec<f64>) -> bool {
-        let mut row: Vec<f64> = Vec::with_capacity(self.members.len() + 1);
-        for (&member, above) in self.members.iter().zip(&self.factor) {
-            let known: f64 = above.iter().zip(&row).map(|(l, x)| l * x).sum();
-            row.push((column[member] - known) / above[row.len()]);
-        }
-        let pivot = 1.0 - row.iter().map(|x| x * x).sum::<f64>();
-        if pivot <= DEPENDENT {
-            return false;
-        }
-        row.push(pivot.sqrt());
-        self.factor.push(row);
-        self.members.push(facet);
-        self.columns.push(column);
-        self.multipliers.push(0.0);
-        true
-    }
-
-    fn remove(&mut self, position: usize) {
-        self.members.remove(position);
-        self.columns.remove(position);
-        self.multipliers.remove(position);
-        let rest = std::mem::take(self);
-        for ((facet, column), multiplier) in rest.members.into_iter().zip(rest.columns).zip(rest.multipliers)
-        {
-            if self.add(facet, column) {
-                *self.multipliers.last_mut().expect("just added") = multiplier;
-            }
-        }
-    }
-
-    /// `H_pp z = −q_p`
-    fn solve(&self, facets: &[Option<f64>]) -> Vec<f64> {
-        let mut z: Vec<f64> = Vec::with_capacity(self.members.len());
-        for (&member, row) in self.members.iter().zip(&self.factor) {
-            let known: f64 = row.iter().zip(&z).map(|(l, x)| l * x).sum();
-            z.push((-facets[member].unwrap_or(0.0) - known) / row[z.len()]);
-        }
-        for at in (0..z.len()).rev() {
-            let known: f64 = (at + 1..z.len()).map(|below| self.factor[below][at] * z[below]).sum();
-            z[at] = (z[at] - known) / self.factor[at][at];
-        }
-        z
-    }
-
-    /// Move to the best multipliers of the members, letting go of those that would turn
-    /// negative. False if the facet just taken in is let go at once.
-    fn settle(&mut self, facets: &[Option<f64>], newest: usize) -> bool {
-        let mut moved = false;
+    /// Move until a violated facet is met, letting go of members whose multipliers would turn
+    /// negative on the way. False if no point meets it together with the others.
+    fn meet(&mut self, facets: &[Option<f64>], facet: usize, violation: f64, column: Vec<f64>) -> bool {
+        let (mut slack, mut multiplier) = (violation, 0.0);
         loop {
-            let target = self.solve(facets);
-            let blocking = (0..target.len())
-                .filter(|&at| target[at] <= 0.0)
-                .map(|at| (self.multipliers[at] / (self.multipliers[at] - target[at]), at))
-                .map(|(share, at)| (if share.is_finite() { share } else { 0.0 }, at))
+            let row = self.forward(|member| column[member]);
+            let pivot = 1.0 - row.iter().map(|x| x * x).sum::<f64>();
+            let shares = self.backward(row.clone());
+            let release = (0..shares.len())
+                .filter(|&at| shares[at] > 0.0)
+                .map(|at| (self.multipliers[at] / shares[at], at))
                 .min_by(|a, b| a.0.total_cmp(&b.0));
-            let Some((share, at)) = blocking else {
-                self.multipliers = target;
-                return true;
+            let full = if pivot > DEPENDENT { -slack / pivot } else { f64::INFINITY };
+            let (step, leaving) = match release {
+                Some((step, at)) if step < full => (step, Some(at)),
+                _ => (full, None),
             };
-            if !moved && self.members[at] == newest {
-                self.remove(at);
+            if step.is_infinite() {
                 return false;
             }
-            moved = true;
-            for (multiplier, goal) in self.multipliers.iter_mut().zip(&target) {
-                *multiplier += share * (goal - *multiplier);
+            for (member, share) in self.multipliers.iter_mut().zip(&shares) {
+                *member -= step * share;
             }
-            self.remove(at);
+            multiplier += step;
+            slack += step * pivot;
+            if let Some(at) = leaving {
+                self.release(at);
+                continue;
+            }
+            self.factor.push([row, vec![pivot.sqrt()]].concat());
+            self.members.push(facet);
+            self.columns.push(column);
+            self.multipliers.push(multiplier);
+            // The same multipliers, freshly solved: `H_pp λ = −q_p`.
+            let fresh = self.backward(self.forward(|member| -facets[member].unwrap_or(0.0)));
+            if fresh.iter().all(|&multiplier| multiplier > 0.0) {
+                self.multipliers = fresh;
+            }
+            return true;
         }
+    }
+
+    /// Let go of a member, and factor what remains anew.
+    fn release(&mut self, at: usize) {
+        self.members.remove(at);
+        self.columns.remove(at);
+        self.multipliers.remove(at);
+        self.factor.truncate(at);
+        for position in at..self.members.len() {
+            let column = &self.columns[position];
+            let mut row = self.forward(|member| column[member]);
+            let pivot = 1.0 - row.iter().map(|x| x * x).sum::<f64>();
+            row.push(pivot.max(DEPENDENT).sqrt());
+            self.factor.push(row);
+        }
+    }
+
+    /// `L x = b` with `b` given per member.
+    fn forward(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
+        let mut x: Vec<f64> = Vec::with_capacity(self.members.len());
+        for (&member, row) in self.members.iter().zip(&self.factor) {
+            let known: f64 = row.iter().zip(&x).map(|(l, x)| l * x).sum();
+            x.push((value(member) - known) / row[x.len()]);
+        }
+        x
+    }
+
+    /// `Lᵀ x = b`
+    fn backward(&self, mut x: Vec<f64>) -> Vec<f64> {
+        for at in (0..x.len()).rev() {
+            let known: f64 = (at + 1..x.len()).map(|below| self.factor[below][at] * x[below]).sum();
+            x[at] = (x[at] - known) / self.factor[at][at];
+        }
+        x
     }
 }
 
