@@ -81,9 +81,12 @@ impl Operation {
     pub fn magnitude(self, bin: usize) -> f64 {
         match self {
             Self::Identity | Self::AutoContrast | Self::Equalize => 0.0,
-            Self::ShearX | Self::ShearY | Self::Brightness | Self::Color | Self::Contrast | Self::Sharpness => {
-                linspace(0.0, 0.99, bin)
-            }
+            Self::ShearX
+            | Self::ShearY
+            | Self::Brightness
+            | Self::Color
+            | Self::Contrast
+            | Self::Sharpness => linspace(0.0, 0.99, bin),
             Self::TranslateX | Self::TranslateY => linspace(0.0, 32.0, bin),
             Self::Rotate => linspace(0.0, 135.0, bin),
             // Halves (bins 5k/2 of 30/6 = 5) do not occur, so any rounding is torch's.
@@ -93,10 +96,16 @@ impl Operation {
     }
 }
 
-/// `torch.linspace(start, end, 31)`: counted from the nearer end.
+/// `torch.linspace(start, end, 31)`: counted from the start in the first sixteen, from
+/// the end in the others, with one rounding (fused), as torch's vector code on x86-64
+/// does. Other builds of torch may differ from it, and from us, in the last bit.
 fn linspace(start: f32, end: f32, bin: usize) -> f64 {
     let step = (end - start) / (BINS - 1) as f32;
-    f64::from(if bin < BINS / 2 { start + step * bin as f32 } else { end - step * (BINS - 1 - bin) as f32 })
+    f64::from(if bin < 16 {
+        step.mul_add(bin as f32, start)
+    } else {
+        (-step).mul_add((BINS - 1 - bin) as f32, end)
+    })
 }
 
 /// One drawn operation.

@@ -57,7 +57,10 @@ fn jpeg_is_complete(bytes: &[u8]) -> Result<(), String> {
     let mut scans = false;
     loop {
         // In compressed data a marker is 0xff followed by neither 0 nor a restart.
-        while scans && !(bytes.get(at) == Some(&0xff) && bytes.get(at + 1).is_some_and(|&b| !matches!(b, 0 | 0xd0..=0xd7))) {
+        while scans
+            && !(bytes.get(at) == Some(&0xff)
+                && bytes.get(at + 1).is_some_and(|&b| !matches!(b, 0 | 0xd0..=0xd7)))
+        {
             at += 1;
             if at >= bytes.len() {
                 return Err(TRUNCATED.into());

@@ -136,7 +136,9 @@ pub enum StimuliError {
         reason: String,
     },
     /// Images that are not square and of one size, with no size asked for.
-    #[error("{place}: images differ in size or are not square ({first_height} x {first_width}, {height} x {width})")]
+    #[error(
+        "{place}: images differ in size or are not square ({first_height} x {first_width}, {height} x {width})"
+    )]
     NoCommonSize {
         /// The data set.
         place: String,

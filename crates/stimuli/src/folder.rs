@@ -90,11 +90,12 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
     for (name, classes) in listing {
         let mut files = Vec::new();
         for (class, images) in classes {
-            let label = folders.iter().position(|folder| *folder == class).ok_or_else(|| StimuliError::NoClass {
-                data: format!("`train` of {}, unlike `{name}`,", root.display()),
-                name: class.clone(),
-                nearest: nearest(&class, folders.iter().map(String::as_str)).map(str::to_owned),
-            })?;
+            let label =
+                folders.iter().position(|folder| *folder == class).ok_or_else(|| StimuliError::NoClass {
+                    data: format!("`train` of {}, unlike `{name}`,", root.display()),
+                    name: class.clone(),
+                    nearest: nearest(&class, folders.iter().map(String::as_str)).map(str::to_owned),
+                })?;
             if images.is_empty() {
                 return Err(StimuliError::EmptyClass { path: root.join(&name).join(&class), class });
             }
@@ -113,7 +114,10 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
     for (label, class) in folders.iter().enumerate() {
         let lost = |split: &&Split| !split.files.iter().any(|file| file.0 == label);
         if let Some(split) = splits.iter().find(|split| split.name == "train" && lost(split)) {
-            return Err(StimuliError::EmptyClass { class: class.clone(), path: root.join(&split.name).join(class) });
+            return Err(StimuliError::EmptyClass {
+                class: class.clone(),
+                path: root.join(&split.name).join(class),
+            });
         }
     }
     let looked_at = splits.iter().find(|split| split.name == "train").unwrap_or(&splits[0]);
@@ -124,13 +128,21 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
 
     let mut set = DataSet::new(crate::open::short_name(root), folders.to_vec(), size, BTreeMap::new(), None);
     if ignored > 0 {
-        set.notes.push(format!("{ignored} files that are no JPEG, PNG or WebP were ignored in {}", root.display()));
+        set.notes.push(format!(
+            "{ignored} files that are no JPEG, PNG or WebP were ignored in {}",
+            root.display()
+        ));
     }
     for mut split in splits {
         split.size = size;
-        let absent = (0..folders.len()).filter(|&label| !split.files.iter().any(|file| file.0 == label)).count();
+        let absent =
+            (0..folders.len()).filter(|&label| !split.files.iter().any(|file| file.0 == label)).count();
         if absent > 0 {
-            set.notes.push(format!("split `{}` has no image of {absent} of the {} classes", split.name, folders.len()));
+            set.notes.push(format!(
+                "split `{}` has no image of {absent} of the {} classes",
+                split.name,
+                folders.len()
+            ));
         }
         set.splits.insert(split.name.clone(), Arc::new(split));
     }

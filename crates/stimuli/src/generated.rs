@@ -104,11 +104,8 @@ impl Stimuli for Split {
 /// An image size that makes no sense.
 pub fn generate(specification: &Specification, image_size: usize) -> Result<DataSet, StimuliError> {
     resize::check_size(image_size)?;
-    let splits = [
-        ("train", specification.n_train),
-        ("val", specification.n_val),
-        ("test", specification.n_test),
-    ];
+    let splits =
+        [("train", specification.n_train), ("val", specification.n_val), ("test", specification.n_test)];
     let splits: BTreeMap<String, Arc<dyn Stimuli>> = splits
         .into_iter()
         .zip(0..)

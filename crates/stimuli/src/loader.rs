@@ -172,9 +172,11 @@ impl Loader {
     /// A batch size, thread or queue length of zero, a split without images, or a
     /// listed image outside the split.
     pub fn new(split: Arc<dyn Stimuli>, options: LoaderOptions) -> Result<Self, StimuliError> {
-        for (what, value) in
-            [("batches of no image", options.batch_size), ("no thread", options.threads), ("no batch ahead", options.batches_ahead)]
-        {
+        for (what, value) in [
+            ("batches of no image", options.batch_size),
+            ("no thread", options.threads),
+            ("no batch ahead", options.batches_ahead),
+        ] {
             if value == 0 {
                 return Err(StimuliError::Loader { what: what.into() });
             }
@@ -185,7 +187,8 @@ impl Loader {
         }
         let first = options.first_batch;
         let threads = options.threads;
-        let shared = Arc::new(Shared { split, options, indices, state: Mutex::default(), bell: Condvar::new() });
+        let shared =
+            Arc::new(Shared { split, options, indices, state: Mutex::default(), bell: Condvar::new() });
         {
             let mut state = shared.lock();
             state.next_piece = first * shared.pieces_a_batch();

@@ -51,6 +51,7 @@ pub fn in_memory(split: Arc<dyn Stimuli>, budget_bytes: usize) -> Result<Arc<dyn
     if split.len().saturating_mul(an_image) > budget_bytes {
         return Ok(split);
     }
-    let images = (0..split.len()).into_par_iter().map(|index| split.image(index)).collect::<Result<_, _>>()?;
+    let images =
+        (0..split.len()).into_par_iter().map(|index| split.image(index)).collect::<Result<_, _>>()?;
     Ok(Arc::new(InMemory { source: split, images }))
 }

@@ -104,14 +104,19 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
         }
     }
     if groups.is_empty() {
-        return Err(StimuliError::MissingKey { path: path.to_owned(), key: "train/data".into(), found: here });
+        return Err(StimuliError::MissingKey {
+            path: path.to_owned(),
+            key: "train/data".into(),
+            found: here,
+        });
     }
     let classes = strings(path, &file, "categories")?;
     let statistics = ChannelStatistics {
         mean: three(path, &file, "train_img_mean_channels")?,
         std: three(path, &file, "train_img_std_channels")?,
     };
-    statistics.check(&format!("{} at `train_img_mean_channels` and `train_img_std_channels`", path.display()))?;
+    statistics
+        .check(&format!("{} at `train_img_mean_channels` and `train_img_std_channels`", path.display()))?;
     let mut splits =
         groups.iter().map(|name| split(path, &file, name, classes.len())).collect::<Result<Vec<_>, _>>()?;
     let size = resize::common_size(
@@ -161,12 +166,8 @@ pub(crate) fn checked_labels(
         .iter()
         .enumerate()
         .map(|(index, &label)| {
-            usize::try_from(label).ok().filter(|&label| label < n_classes).ok_or_else(|| StimuliError::Label {
-                path: path.to_owned(),
-                key: key.to_owned(),
-                index,
-                label,
-                n_classes,
+            usize::try_from(label).ok().filter(|&label| label < n_classes).ok_or_else(|| {
+                StimuliError::Label { path: path.to_owned(), key: key.to_owned(), index, label, n_classes }
             })
         })
         .collect()
@@ -179,10 +180,16 @@ fn dataset(path: &Path, file: &Hdf5File, group: &str, name: &str) -> Result<Data
         .map_err(|error| broken(path, group, &error))?
         .1;
     if !members.iter().any(|member| member == name) {
-        let found = if members.is_empty() { vec![format!("an empty group `{group}`")] } else {
+        let found = if members.is_empty() {
+            vec![format!("an empty group `{group}`")]
+        } else {
             members.iter().map(|member| format!("{group}/{member}")).collect()
         };
-        return Err(StimuliError::MissingKey { path: path.to_owned(), key: format!("{group}/{name}"), found });
+        return Err(StimuliError::MissingKey {
+            path: path.to_owned(),
+            key: format!("{group}/{name}"),
+            found,
+        });
     }
     file.dataset(&format!("{group}/{name}")).map_err(|error| broken(path, &format!("{group}/{name}"), &error))
 }
@@ -249,12 +256,19 @@ fn shape_of(data: &Dataset) -> Vec<usize> {
 }
 
 fn wrong_shape(path: &Path, key: &str, data: &Dataset, expected: &str) -> StimuliError {
-    StimuliError::Shape { path: path.to_owned(), key: key.to_owned(), found: shape_of(data), expected: expected.to_owned() }
+    StimuliError::Shape {
+        path: path.to_owned(),
+        key: key.to_owned(),
+        found: shape_of(data),
+        expected: expected.to_owned(),
+    }
 }
 
 fn wrong_kind(path: &Path, key: &str, data: &Dataset, expected: &'static str) -> StimuliError {
     let found = match data.dtype() {
-        Datatype::FixedPoint { size, signed, .. } => format!("{}int{}", if *signed { "" } else { "u" }, 8 * size),
+        Datatype::FixedPoint { size, signed, .. } => {
+            format!("{}int{}", if *signed { "" } else { "u" }, 8 * size)
+        }
         Datatype::FloatingPoint { size, .. } => format!("float{}", 8 * u16::from(*size)),
         Datatype::String { .. } | Datatype::VarLen { .. } => "string".into(),
         Datatype::Compound { .. } => "compound".into(),

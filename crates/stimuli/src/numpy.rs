@@ -98,7 +98,9 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
         None => {
             let largest = labels.iter().flatten().copied().max().unwrap_or(0);
             // A label beyond any plausible class is left to the range check below.
-            (0..usize::try_from(largest + 1).unwrap_or(0).min(1 << 20)).map(|class| class.to_string()).collect()
+            (0..usize::try_from(largest + 1).unwrap_or(0).min(1 << 20))
+                .map(|class| class.to_string())
+                .collect()
         }
     };
     let size = resize::common_size(
@@ -200,7 +202,9 @@ fn read_labels(path: &Path) -> Result<Vec<i128>, StimuliError> {
 
 fn class_names(path: &Path) -> Result<Option<Vec<String>>, StimuliError> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect())),
+        Ok(text) => Ok(Some(
+            text.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect(),
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StimuliError::Io { path: path.to_owned(), doing: "read", source }),
     }

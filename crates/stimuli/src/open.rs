@@ -51,8 +51,11 @@ pub fn open(specification: &str, options: &OpenOptions) -> Result<DataSet, Stimu
         generated::open(specification, options)?
     } else {
         let path = Path::new(specification);
-        let about = std::fs::metadata(path)
-            .map_err(|source| StimuliError::Io { path: path.to_owned(), doing: "open", source })?;
+        let about = std::fs::metadata(path).map_err(|source| StimuliError::Io {
+            path: path.to_owned(),
+            doing: "open",
+            source,
+        })?;
         let mut set = if about.is_file() {
             miniecoset::open(path, options)?
         } else if numpy::is_array_folder(path) {

@@ -20,7 +20,8 @@ pub(crate) fn to_square(image: Image, size: usize) -> Image {
     }
     let short = height.min(width);
     let (new_height, new_width) = (size * height / short, size * width / short);
-    let pixels = RgbImage::from_raw(width as u32, height as u32, image.pixels).expect("an RGB image keeps its length");
+    let pixels =
+        RgbImage::from_raw(width as u32, height as u32, image.pixels).expect("an RGB image keeps its length");
     let resized = if short == size {
         pixels
     } else {
@@ -67,4 +68,3 @@ pub(crate) fn check_size(size: usize) -> Result<(), StimuliError> {
     }
     Err(StimuliError::ImageSize { size, smallest: *SIZES.start(), largest: *SIZES.end() })
 }
-

@@ -37,7 +37,9 @@ impl ChannelStatistics {
             .map(|i| split.image(i * split.len() / sample).map(|image| Sums::of(&image)))
             .try_reduce(Sums::default, |a, b| Ok(a.plus(b)))?;
         if sums.n == 0 {
-            return Err(StimuliError::NoImages { place: "the split that channel statistics are taken over".into() });
+            return Err(StimuliError::NoImages {
+                place: "the split that channel statistics are taken over".into(),
+            });
         }
         let n = sums.n as f64;
         let mean = sums.sum.map(|sum| sum as f64 / n);

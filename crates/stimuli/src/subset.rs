@@ -66,7 +66,9 @@ pub(crate) fn only(set: DataSet, classes: &[String]) -> Result<DataSet, StimuliE
             .filter_map(|index| Some((index, old.iter().position(|&class| class == whole.label(index))?)))
             .collect();
         if kept.is_empty() {
-            return Err(StimuliError::NoImages { place: format!("split `{name}` of {} with these classes", set.name) });
+            return Err(StimuliError::NoImages {
+                place: format!("split `{name}` of {} with these classes", set.name),
+            });
         }
         splits.insert(name, Arc::new(Subset { whole, kept }) as Arc<dyn Stimuli>);
     }

@@ -13,10 +13,13 @@ use crate::{DataSet, StimuliError};
 /// Read a table and give the data set its hierarchy and, where the table has a `name`
 /// for every class and no two are equal, its names.
 pub(crate) fn attach(set: &mut DataSet, path: &Path) -> Result<(), StimuliError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| StimuliError::Io { path: path.to_owned(), doing: "read", source })?;
-    let (hierarchy, names) =
-        read(&text, &set.classes).map_err(|source| StimuliError::Hierarchy { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| StimuliError::Io {
+        path: path.to_owned(),
+        doing: "read",
+        source,
+    })?;
+    let (hierarchy, names) = read(&text, &set.classes)
+        .map_err(|source| StimuliError::Hierarchy { path: path.to_owned(), source })?;
     set.hierarchy = Some(hierarchy);
     if let Some(names) = names {
         set.classes = names;
@@ -40,7 +43,11 @@ fn read(text: &str, classes: &[String]) -> Result<(Hierarchy, Option<Vec<String>
     for (index, line) in lines {
         let cells: Vec<&str> = line.split('\t').collect();
         if cells.len() != header.len() {
-            return Err(HierarchyError::Columns { line: index + 1, found: cells.len(), expected: header.len() });
+            return Err(HierarchyError::Columns {
+                line: index + 1,
+                found: cells.len(),
+                expected: header.len(),
+            });
         }
         if rows.iter().any(|row| row[key] == cells[key]) {
             return Err(HierarchyError::Twice { class: cells[key].to_owned() });
@@ -49,7 +56,9 @@ fn read(text: &str, classes: &[String]) -> Result<(Hierarchy, Option<Vec<String>
     }
     // By the class column first; a file of categories is named by `name` instead.
     let find = |class: &String| {
-        rows.iter().find(|row| row[key] == class).or_else(|| rows.iter().find(|row| Some(class.as_str()) == name.map(|n| row[n])))
+        rows.iter()
+            .find(|row| row[key] == class)
+            .or_else(|| rows.iter().find(|row| Some(class.as_str()) == name.map(|n| row[n])))
     };
     let found: Vec<&Vec<&str>> = classes
         .iter()

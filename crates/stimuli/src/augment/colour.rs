@@ -9,7 +9,8 @@ fn blend(a: u8, b: f32, ratio: f64) -> u8 {
 
 /// Luminance with torchvision's weights, fraction cut off.
 fn grey(pixel: &[u8]) -> u8 {
-    (0.2989_f32 * f32::from(pixel[0]) + 0.587_f32 * f32::from(pixel[1]) + 0.114_f32 * f32::from(pixel[2])) as u8
+    (0.2989_f32 * f32::from(pixel[0]) + 0.587_f32 * f32::from(pixel[1]) + 0.114_f32 * f32::from(pixel[2]))
+        as u8
 }
 
 fn map(image: &Image, value: impl Fn(u8) -> u8) -> Image {
@@ -80,7 +81,8 @@ pub(super) fn auto_contrast(image: &Image) -> Image {
     per_channel(image, |values| {
         let low = f32::from(values.iter().copied().min()?);
         let high = f32::from(values.iter().copied().max()?);
-        let scale = 255.0 / (high - low);
+        // torch divides a number by a tensor through the tensor's reciprocal.
+        let scale = (1.0 / (high - low)) * 255.0;
         scale.is_finite().then(|| table(|level| ((f32::from(level) - low) * scale).clamp(0.0, 255.0) as u8))
     })
 }

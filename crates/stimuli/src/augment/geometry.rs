@@ -68,7 +68,14 @@ fn warp(image: &Image, map: Affine) -> Image {
     let (height, width) = (image.height, image.width);
     let half = [width as f32 * 0.5, height as f32 * 0.5];
     let map = map.map(|value| value as f32);
-    let scaled = [map[0] / half[0], map[1] / half[0], map[2] / half[0], map[3] / half[1], map[4] / half[1], map[5] / half[1]];
+    let scaled = [
+        map[0] / half[0],
+        map[1] / half[0],
+        map[2] / half[0],
+        map[3] / half[1],
+        map[4] / half[1],
+        map[5] / half[1],
+    ];
     let mut out = Image::black(height, width);
     for row in 0..height {
         let y = row as f32 + 0.5 - half[1];

@@ -23,7 +23,10 @@ pub(super) struct Background {
 enum Kind {
     Landscape,
     /// A wall with a repeated pattern of this many bands, at this slant, above a floor.
-    Room { bands: f32, slant: f32 },
+    Room {
+        bands: f32,
+        slant: f32,
+    },
     Foliage,
     Blur,
 }
@@ -32,7 +35,9 @@ impl Background {
     pub(super) fn draw(random: &mut Stream, clutter: f64) -> Self {
         let kind = match random.below(4) {
             0 => Kind::Landscape,
-            1 => Kind::Room { bands: random.between(1.5, 7.0) as f32, slant: random.between(-1.5, 1.5) as f32 },
+            1 => {
+                Kind::Room { bands: random.between(1.5, 7.0) as f32, slant: random.between(-1.5, 1.5) as f32 }
+            }
             2 => Kind::Foliage,
             _ => Kind::Blur,
         };
@@ -49,9 +54,12 @@ impl Background {
             )
         };
         let palette = match kind {
-            Kind::Landscape => {
-                [tone(hue, 0.05, (0.6, 1.0)), tone(hue, 0.1, (0.75, 1.0)), tone(0.2, 0.15, (0.25, 0.75)), tone(0.15, 0.1, (0.2, 0.6))]
-            }
+            Kind::Landscape => [
+                tone(hue, 0.05, (0.6, 1.0)),
+                tone(hue, 0.1, (0.75, 1.0)),
+                tone(0.2, 0.15, (0.25, 0.75)),
+                tone(0.15, 0.1, (0.2, 0.6)),
+            ],
             _ => [
                 tone(hue, 0.06, (0.3, 0.9)),
                 tone(hue, 0.15, (0.2, 0.95)),
@@ -96,14 +104,20 @@ impl Background {
                 d.mix(c, 0.4 * stain * self.strength) * (0.7 + 0.3 * boards)
             }
             Kind::Foliage => {
-                let (coarse, fine) = (self.octaves(1.3 * x, 1.3 * y, pixel), self.octaves(2.9 * y + 7.0, 2.9 * x, pixel));
-                let leaves = step(0.5 - 0.3 / (0.3 + self.strength), 0.5 + 0.3 / (0.3 + self.strength), coarse);
+                let (coarse, fine) =
+                    (self.octaves(1.3 * x, 1.3 * y, pixel), self.octaves(2.9 * y + 7.0, 2.9 * x, pixel));
+                let leaves =
+                    step(0.5 - 0.3 / (0.3 + self.strength), 0.5 + 0.3 / (0.3 + self.strength), coarse);
                 a.mix(b, leaves).mix(c, (fine - 0.35).max(0.0) * 1.5 * self.strength)
             }
             Kind::Blur => {
-                let (p, q) = (noise_2d(0.9 * x + 3.0, 0.9 * y, self.seed), noise_2d(0.8 * y, 0.8 * x + 9.0, self.seed));
+                let (p, q) = (
+                    noise_2d(0.9 * x + 3.0, 0.9 * y, self.seed),
+                    noise_2d(0.8 * y, 0.8 * x + 9.0, self.seed),
+                );
                 let fine = self.octaves(1.5 * x, 1.5 * y, pixel) - 0.5;
-                a.mix(b, step(0.2, 0.8, p)).mix(d, 0.6 * step(0.3, 0.9, q)) * (1.0 + 0.5 * fine * self.strength)
+                a.mix(b, step(0.2, 0.8, p)).mix(d, 0.6 * step(0.3, 0.9, q))
+                    * (1.0 + 0.5 * fine * self.strength)
             }
         }
     }

@@ -37,7 +37,11 @@ pub(super) const CLASSES: [Class; 16] = [
     Class { two_sided: false, ..class("daisy", "plant", "flower", models::daisy) },
     Class { two_sided: false, ..class("tulip", "plant", "flower", models::tulip) },
     Class { yaw: 180.0, pitch: (8.0, 35.0), ..class("stool", "furniture", "seat", models::stool) },
-    Class { two_sided: false, pitch: (8.0, 35.0), ..class("armchair", "furniture", "seat", models::armchair) },
+    Class {
+        two_sided: false,
+        pitch: (8.0, 35.0),
+        ..class("armchair", "furniture", "seat", models::armchair)
+    },
     Class { yaw: 180.0, ..class("floor lamp", "furniture", "lamp", models::floor_lamp) },
     class("desk lamp", "furniture", "lamp", models::desk_lamp),
 ];

@@ -46,9 +46,19 @@ impl Sketch {
     }
 
     /// A surface of one hue range with a darker second colour.
-    fn tinted(&mut self, hue: (f32, f32), saturation: (f32, f32), value: (f32, f32), pattern: Pattern, gloss: f32) -> usize {
-        let (h, s, v) =
-            (self.between(hue.0, hue.1), self.between(saturation.0, saturation.1), self.between(value.0, value.1));
+    fn tinted(
+        &mut self,
+        hue: (f32, f32),
+        saturation: (f32, f32),
+        value: (f32, f32),
+        pattern: Pattern,
+        gloss: f32,
+    ) -> usize {
+        let (h, s, v) = (
+            self.between(hue.0, hue.1),
+            self.between(saturation.0, saturation.1),
+            self.between(value.0, value.1),
+        );
         let second = self.between(0.45, 0.7);
         self.material(colour(h, s, v), colour(h + 0.03, s, v * second), pattern, gloss)
     }
@@ -113,7 +123,8 @@ fn stretch(half: [f32; 3]) -> Matrix {
 /// Axes with y along a line, x and z across it.
 fn along(from: [f32; 3], to: [f32; 3], thickness: (f32, f32)) -> Matrix {
     let line = (point(to) - point(from)) * 0.5;
-    let aside = if line.1.abs() > 0.9 * line.length() { Vector(1.0, 0.0, 0.0) } else { Vector(0.0, 1.0, 0.0) };
+    let aside =
+        if line.1.abs() > 0.9 * line.length() { Vector(1.0, 0.0, 0.0) } else { Vector(0.0, 1.0, 0.0) };
     let x = line.cross(aside).unit();
     let z = x.cross(line).unit();
     Matrix::from_columns(x * thickness.0, line, z * thickness.1)
@@ -176,9 +187,19 @@ fn cat(s: &mut Sketch, fur: usize, belly: usize, slim: f32) {
         s.ball(nose, [0.97, 0.41, 0.09 * side], [0.03, 0.03, 0.03]);
         let stride = s.between(-0.16, 0.16);
         s.limb(fur, [0.42, 0.05, 0.14 * side], [0.42 + stride, -crouch, 0.14 * side], (0.12 * slim, 0.075));
-        s.egg(belly, [0.36 + stride, -crouch, 0.14 * side], [0.6 + stride, -crouch, 0.14 * side], (0.08, 0.06));
+        s.egg(
+            belly,
+            [0.36 + stride, -crouch, 0.14 * side],
+            [0.6 + stride, -crouch, 0.14 * side],
+            (0.08, 0.06),
+        );
         s.limb(fur, [-0.52, 0.05, 0.14 * side], [-0.52 - stride, -crouch, 0.14 * side], (0.14 * slim, 0.075));
-        s.egg(belly, [-0.6 - stride, -crouch, 0.14 * side], [-0.34 - stride, -crouch, 0.14 * side], (0.08, 0.06));
+        s.egg(
+            belly,
+            [-0.6 - stride, -crouch, 0.14 * side],
+            [-0.34 - stride, -crouch, 0.14 * side],
+            (0.08, 0.06),
+        );
     }
     s.limb(fur, [-0.7, 0.18, 0.0], [-1.02, tail, 0.0], (0.065, 0.05));
     s.limb(fur, [-1.02, tail - 0.02, 0.0], [-1.16, tail + 0.3, 0.0], (0.05, 0.045));
@@ -187,7 +208,8 @@ fn cat(s: &mut Sketch, fur: usize, belly: usize, slim: f32) {
 pub(super) fn tiger(s: &mut Sketch) {
     let (hue, value) = (s.between(0.05, 0.11), s.between(0.75, 1.0));
     let (saturation, bands) = (s.between(0.45, 0.9), s.between(3.2, 4.6));
-    let fur = s.material(colour(hue, saturation, value), colour(hue, 0.3, 0.12), Pattern::Stripes(bands), 0.05);
+    let fur =
+        s.material(colour(hue, saturation, value), colour(hue, 0.3, 0.12), Pattern::Stripes(bands), 0.05);
     let belly = s.tinted((0.07, 0.12), (0.05, 0.25), (0.8, 1.0), Pattern::Plain, 0.05);
     cat(s, fur, belly, 1.1);
 }
@@ -195,7 +217,8 @@ pub(super) fn tiger(s: &mut Sketch) {
 pub(super) fn leopard(s: &mut Sketch) {
     let (hue, value) = (s.between(0.07, 0.13), s.between(0.75, 1.0));
     let (saturation, blotches) = (s.between(0.35, 0.75), s.between(7.5, 10.0));
-    let fur = s.material(colour(hue, saturation, value), colour(hue, 0.4, 0.13), Pattern::Spots(blotches), 0.05);
+    let fur =
+        s.material(colour(hue, saturation, value), colour(hue, 0.4, 0.13), Pattern::Spots(blotches), 0.05);
     let belly = s.tinted((0.08, 0.13), (0.05, 0.25), (0.8, 1.0), Pattern::Plain, 0.05);
     cat(s, fur, belly, 0.95);
 }
@@ -255,7 +278,8 @@ pub(super) fn pickup(s: &mut Sketch) {
 
 pub(super) fn airliner(s: &mut Sketch) {
     let hull = s.tinted((0.5, 0.7), (0.0, 0.15), (0.75, 1.0), Pattern::Plain, 0.6);
-    let (accent, metal) = (s.paint(0.5), s.tinted((0.5, 0.7), (0.0, 0.15), (0.45, 0.75), Pattern::Plain, 0.7));
+    let (accent, metal) =
+        (s.paint(0.5), s.tinted((0.5, 0.7), (0.0, 0.15), (0.45, 0.75), Pattern::Plain, 0.7));
     let (sweep, span) = (s.between(0.25, 0.42), s.between(0.8, 0.98));
     s.egg(hull, [-1.0, 0.02, 0.0], [1.05, 0.0, 0.0], (0.16, 0.16));
     s.limb(hull, [0.3, 0.0, 0.0], [-0.98, 0.08, 0.0], (0.155, 0.05));
@@ -263,7 +287,12 @@ pub(super) fn airliner(s: &mut Sketch) {
     for side in SIDES {
         s.wing(metal, [0.1, -0.05, 0.0], [0.1 - sweep, 0.02, span * side], 0.15, 0.022);
         s.wing(metal, [-0.82, 0.08, 0.0], [-0.98, 0.1, 0.36 * side], 0.09, 0.018);
-        s.limb(accent, [0.22 - 0.3 * sweep, -0.14, 0.36 * side], [-0.08 - 0.3 * sweep, -0.14, 0.36 * side], (0.075, 0.055));
+        s.limb(
+            accent,
+            [0.22 - 0.3 * sweep, -0.14, 0.36 * side],
+            [-0.08 - 0.3 * sweep, -0.14, 0.36 * side],
+            (0.075, 0.055),
+        );
     }
     let fin = Matrix::from_columns(Vector(0.14, 0.0, 0.0), Vector(-0.12, 0.2, 0.0), Vector(0.0, 0.0, 0.02));
     s.add(Shape::Block, fin, Vector(-0.9, 0.26, 0.0), accent);
@@ -315,7 +344,11 @@ pub(super) fn oak(s: &mut Sketch) {
     for i in 0..8_i16 {
         let turn = f64::from(i) * 0.785 + f64::from(s.between(-0.2, 0.2));
         let (reach, height, size) = (s.between(0.4, 0.55), s.between(0.05, 0.65), s.between(0.22, 0.34));
-        s.ball(leaf, [reach * libm::cos(turn) as f32, height, reach * libm::sin(turn) as f32], [size, size * 0.85, size]);
+        s.ball(
+            leaf,
+            [reach * libm::cos(turn) as f32, height, reach * libm::sin(turn) as f32],
+            [size, size * 0.85, size],
+        );
     }
 }
 

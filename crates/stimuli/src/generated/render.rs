@@ -102,7 +102,8 @@ pub(super) fn render(scene: &Scene, size: usize) -> Rendered {
         let (x, y) = (centre(pixel % size, size), -centre(pixel / size, size));
         let mut light = surface[pixel] * share;
         if coverage[pixel] < 1.0 {
-            let lit = scene.background.at(x, y, 2.0 / size as f32) * (1.0 - scene.light.shadow * shadow[pixel]);
+            let lit =
+                scene.background.at(x, y, 2.0 / size as f32) * (1.0 - scene.light.shadow * shadow[pixel]);
             light = light + lit * (1.0 - coverage[pixel]);
         }
         let contrast = scene.properties.contrast as f32;

@@ -59,7 +59,8 @@ impl Scene {
         let contrast = random.between(specification.contrast, 1.0);
         let noise = random.between(0.0, specification.noise);
 
-        let turn = random.between(-kind.yaw, kind.yaw) + if kind.two_sided && random.coin() { 180.0 } else { 0.0 };
+        let turn =
+            random.between(-kind.yaw, kind.yaw) + if kind.two_sided && random.coin() { 180.0 } else { 0.0 };
         let pitch = random.between(kind.pitch.0, kind.pitch.1);
         let roll = random.between(-8.0, 8.0);
         let pose = Matrix::pose(turn.to_radians(), pitch.to_radians(), roll.to_radians());
@@ -72,7 +73,11 @@ impl Scene {
             .map(|i| {
                 let mut piece = piece(&mut random);
                 let size = random.between(0.2, 0.6) as f32;
-                let spot = Vector(random.between(-1.0, 1.0) as f32, random.between(-1.0, 0.8) as f32, -12.0 + i as f32);
+                let spot = Vector(
+                    random.between(-1.0, 1.0) as f32,
+                    random.between(-1.0, 0.8) as f32,
+                    -12.0 + i as f32,
+                );
                 piece.place(size, spot);
                 piece
             })
@@ -86,7 +91,11 @@ impl Scene {
                 let aside = size * random.between(0.2, 0.55);
                 let width = 1.5 * size * libm::sqrt(hidden / n_occluders as f64);
                 let spot = object.position
-                    + Vector((aside * libm::cos(angle)) as f32, (aside * libm::sin(angle)) as f32, 8.0 + 4.0 * i as f32);
+                    + Vector(
+                        (aside * libm::cos(angle)) as f32,
+                        (aside * libm::sin(angle)) as f32,
+                        8.0 + 4.0 * i as f32,
+                    );
                 occluder.place(width as f32, spot);
                 occluder
             })
@@ -104,7 +113,11 @@ impl Scene {
 fn assemble(build: impl Fn(&mut Sketch), random: &mut Stream, pose: &Matrix) -> Object {
     let mut sketch = Sketch::new(Stream::new(random.word(), &[]));
     build(&mut sketch);
-    let parts = sketch.solids.iter().map(|solid| (Placed::new(solid, pose, Vector::default()), solid.material)).collect();
+    let parts = sketch
+        .solids
+        .iter()
+        .map(|solid| (Placed::new(solid, pose, Vector::default()), solid.material))
+        .collect();
     Object {
         parts,
         materials: sketch.materials,

@@ -184,7 +184,12 @@ mod tests {
     #[test]
     fn the_line_of_sight_meets_a_solid_where_marching_along_it_does() {
         let pose = Matrix::pose(0.4, 0.6, -0.3);
-        for shape in [Shape::Ball, Shape::Block, Shape::Column { bottom: 1.0, top: 0.3 }, Shape::Column { bottom: 0.5, top: 0.5 }] {
+        for shape in [
+            Shape::Ball,
+            Shape::Block,
+            Shape::Column { bottom: 1.0, top: 0.3 },
+            Shape::Column { bottom: 0.5, top: 0.5 },
+        ] {
             let solid = placed(shape, &pose);
             for i in 0..400 {
                 let at = Vector((i % 20) as f32 * 0.17 - 1.6, (i / 20) as f32 * 0.17 - 1.6, 0.0);

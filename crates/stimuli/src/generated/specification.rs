@@ -79,7 +79,10 @@ impl FromStr for Specification {
                 "contrast" => specification.contrast = fraction(name, value)?,
                 "noise" => specification.noise = fraction(name, value)?,
                 _ => {
-                    return Err(StimuliError::UnknownOption { name: name.to_owned(), nearest: nearest(name, OPTIONS) });
+                    return Err(StimuliError::UnknownOption {
+                        name: name.to_owned(),
+                        nearest: nearest(name, OPTIONS),
+                    });
                 }
             }
         }
@@ -109,7 +112,11 @@ fn fraction(option: &str, value: &str) -> Result<f64, StimuliError> {
 }
 
 fn wrong(option: &str, value: &str, expected: &str) -> StimuliError {
-    StimuliError::OptionValue { option: option.to_owned(), value: value.to_owned(), expected: expected.to_owned() }
+    StimuliError::OptionValue {
+        option: option.to_owned(),
+        value: value.to_owned(),
+        expected: expected.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +141,9 @@ mod tests {
 
     #[test]
     fn values_outside_their_range_are_refused() {
-        for bad in ["noise=1.5", "noise=nan", "noise", "contrast=0", "train=-1", "seed=x", "train=0,val=0,test=0"] {
+        for bad in
+            ["noise=1.5", "noise=nan", "noise", "contrast=0", "train=-1", "seed=x", "train=0,val=0,test=0"]
+        {
             assert!(format!("builtin:{bad}").parse::<Specification>().is_err(), "{bad}");
         }
     }

@@ -121,7 +121,11 @@ mod tests {
 
     #[test]
     fn a_matrix_times_its_inverse_is_one() {
-        let matrix = Matrix::pose(0.3, -0.7, 1.1).then(&Matrix([Vector(2.0, 0.5, 0.0), Vector(0.0, 3.0, 0.1), Vector(1.0, 0.0, 0.5)]));
+        let matrix = Matrix::pose(0.3, -0.7, 1.1).then(&Matrix([
+            Vector(2.0, 0.5, 0.0),
+            Vector(0.0, 3.0, 0.1),
+            Vector(1.0, 0.0, 0.5),
+        ]));
         let one = matrix.then(&matrix.inverse()).0.map(Vector::array);
         for (row, expected) in one.iter().zip([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) {
             for (a, b) in row.iter().zip(expected) {
