@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::contrast::{Contrast, Groups, contrast, contrast_table, notes};
 use crate::resample::{Mean, bootstrap};
 use crate::rows::ReadoutRows;
-use crate::table::Table;
+use crate::table::{Table, integer};
 use crate::{Analysis, Error, Estimate, Material};
 
 /// Mean over images at the same number of steps from their stable step.
@@ -131,7 +131,7 @@ fn relative(material: &Material, readout: &ReadoutRows) -> Vec<RelativeStep> {
         }
         means.iter().map(|mean| mean.value()).collect()
     });
-    let first = 1 - n_steps as i64;
+    let first = 1 - integer(n_steps);
     (first..).zip(estimates).map(|(offset, depth)| RelativeStep { offset, depth }).collect()
 }
 
@@ -153,7 +153,7 @@ mod tests {
                     let outcome =
                         StableRule::default().outcome(material.rows.answers(image), fixture.labels[image]);
                     for step in 0..5 {
-                        let offset = outcome.correct_from().map(|stable| step as i64 - stable as i64);
+                        let offset = outcome.correct_from().map(|stable| integer(step) - integer(stable));
                         if offset == Some(relative.offset) {
                             depths.push(readout.depth[[image, step]].unwrap());
                         }

@@ -299,7 +299,9 @@ fn mean_per_image(
     let uncertainty = &material.options.uncertainty;
     let effect = bootstrap(&material.rows.labels, uncertainty, &[values.len()], |weights| {
         let mut mean = Mean::default();
-        values.iter().for_each(|&(image, value)| mean.add(value, weights[image]));
+        for &(image, value) in values {
+            mean.add(value, weights[image]);
+        }
         vec![mean.value()]
     })[0];
     let null = |b: usize| {
@@ -394,23 +396,16 @@ fn regardless_of_correctness(material: &Material) -> Evidence {
     let groups = Groups::new(material);
     let last = rows.n_steps() - 1;
     let value = |image: usize, step: usize| (step < last).then(|| rows.changes[[image, step]]);
-    let sizes = contrast_sizes(material);
-    let effect = bootstrap(&rows.labels, &material.options.uncertainty, &[sizes], |weights| {
+    let smaller = groups.sizes(value).pop().unwrap_or(0);
+    let effect = bootstrap(&rows.labels, &material.options.uncertainty, &[smaller], |weights| {
         let statistics = groups.statistics(weights, value);
         let [correct, not_yet, difference] = statistics[statistics.len() - 3..] else { return vec![None] };
-        let both = correct.zip(not_yet).map(|(a, b)| (a + b) / 2.0).filter(|&both| both > 0.0);
+        let both = correct.zip(not_yet).map(|(a, b)| f64::midpoint(a, b)).filter(|&both| both > 0.0);
         vec![difference.zip(both).map(|(difference, both)| difference / both)]
     })[0];
     effect
         .map(|effect| (Some(effect), None))
         .ok_or_else(|| "no step has both images correct now and images not yet correct".into())
-}
-
-/// Images in the smaller group of a contrast of changes.
-fn contrast_sizes(material: &Material) -> usize {
-    let groups = Groups::new(material);
-    let later = groups.members.iter().filter(|&&(_, stable)| stable > 0).count();
-    later.min(groups.members.len())
 }
 
 fn training_matters(material: &Material) -> Evidence {

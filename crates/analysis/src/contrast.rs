@@ -85,7 +85,7 @@ impl Groups {
     }
 
     /// Number of images behind each of [`Groups::statistics`].
-    fn sizes(&self, value: impl Fn(usize, usize) -> Option<f64>) -> Vec<usize> {
+    pub(crate) fn sizes(&self, value: impl Fn(usize, usize) -> Option<f64>) -> Vec<usize> {
         let n_steps = self.n_steps;
         let mut sizes = vec![0; 3 * n_steps];
         for &(image, stable) in &self.members {

@@ -67,7 +67,7 @@ impl Estimate {
 pub type Series = Vec<Option<Estimate>>;
 
 /// The `p`-quantile (0 ≤ p ≤ 1) of sorted values, interpolated linearly between the two
-/// nearest, as NumPy's default (`method="linear"`).
+/// nearest, as `NumPy`'s default (`method="linear"`).
 pub(crate) fn quantile(sorted: &[f64], p: f64) -> f64 {
     let position = p * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;

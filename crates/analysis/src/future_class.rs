@@ -189,7 +189,9 @@ fn statistics(crowds: &[Vec<Crowd>], window: usize, weights: &[f64]) -> Vec<Opti
     let (mut owns, mut others) = (Vec::new(), Vec::new());
     for crowds in crowds {
         let (mut own, mut other) = (Mean::default(), Mean::default());
-        crowds.iter().for_each(|crowd| crowd.add(weights, &mut own, &mut other));
+        for crowd in crowds {
+            crowd.add(weights, &mut own, &mut other);
+        }
         owns.push(own.value());
         others.push(other.value());
     }

@@ -13,6 +13,8 @@ mod contrast;
 mod error;
 mod estimate;
 #[cfg(test)]
+mod every_analysis;
+#[cfg(test)]
 mod fixture;
 mod future_class;
 mod now_correct;

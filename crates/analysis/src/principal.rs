@@ -30,7 +30,9 @@ pub(crate) fn principal(points: &[f64], n_units: usize) -> Principal {
     for point in points.chunks_exact(n_units) {
         mean.iter_mut().zip(point).for_each(|(mean, x)| *mean += x);
     }
-    mean.iter_mut().for_each(|mean| *mean /= n_points as f64);
+    for mean in &mut mean {
+        *mean /= n_points as f64;
+    }
     let centred: Vec<f64> =
         points.chunks_exact(n_units).flat_map(|point| point.iter().zip(&mean).map(|(x, m)| x - m)).collect();
     let total: f64 = centred.iter().map(|x| x * x).sum();

@@ -346,9 +346,8 @@ mod tests {
     #[test]
     fn the_grid_is_the_readout_on_the_slice() {
         let fixture = Fixture::random(30, 3);
-        let mut options = Options::default();
-        options.plane =
-            PlaneOptions { plane: Plane::Readouts { classes: vec![0, 2, 3] }, n_images: 10, grid: 5 };
+        let plane = PlaneOptions { plane: Plane::Readouts { classes: vec![0, 2, 3] }, n_images: 10, grid: 5 };
+        let options = Options { plane, ..Options::default() };
         material_with(&fixture, &options, |material| {
             let found = Projection::analyse(material).unwrap();
             let zones = found.zones.unwrap();

@@ -51,7 +51,7 @@ pub struct Tree {
     pub linkage: Linkage,
     /// The merges, lowest first: `[n_classes − 1]`.
     pub merges: Vec<Merge>,
-    /// Classes from left to right, as SciPy's `dendrogram` draws them.
+    /// Classes from left to right, as `SciPy`'s `dendrogram` draws them.
     pub leaves: Vec<usize>,
     /// Height at which each pair of classes joins, condensed.
     pub cophenetic: Vec<f64>,
@@ -294,7 +294,7 @@ mod tests {
         average_cophenetic: Vec<f64>,
     }
 
-    /// `tests/linkage.json` is written by `tests/linkage.py` with SciPy.
+    /// `tests/linkage.json` is written by `tests/linkage.py` with `SciPy`.
     #[test]
     fn trees_are_those_of_scipy() {
         let reference: Vec<Reference> = serde_json::from_str(include_str!("../tests/linkage.json")).unwrap();

@@ -307,7 +307,9 @@ mod tests {
                     independent = false;
                     break;
                 }
-                normal.iter_mut().for_each(|a| *a /= length);
+                for a in &mut normal {
+                    *a /= length;
+                }
                 let step = height(&x, &facets[facet]) / length;
                 x.iter_mut().zip(&normal).for_each(|(x, d)| *x -= step * d);
                 basis.push(normal);

@@ -46,6 +46,8 @@ macro_rules! registry {
     ($($module:ident :: $kind:ident),+ $(,)?) => {
         /// The result of any analysis.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        // One per analysis and network: moving a large one costs nothing that matters.
+        #[allow(clippy::large_enum_variant)]
         #[serde(tag = "analysis", rename_all = "snake_case")]
         pub enum Finding {
             $(#[doc = concat!("Of [`", stringify!($kind), "`](crate::", stringify!($kind), ").")]

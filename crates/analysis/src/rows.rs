@@ -294,7 +294,7 @@ impl Reader<'_> {
             return Err(damaged("representation", step));
         }
         let logits = block.logits.index_axis(ndarray::Axis(0), index);
-        let answers = answers(logits).map_err(|step| damaged("logits", step))?;
+        let answers = answers(&logits).map_err(|step| damaged("logits", step))?;
         let norms: Vec<f64> = steps.iter().map(|values| norm(values)).collect();
         let changes = steps.windows(2).map(|pair| distance(pair[1], pair[0])).collect();
         let readout =
@@ -337,13 +337,13 @@ fn table<R, T: Clone>(rows: &[R], field: impl Fn(&R) -> &Vec<T>) -> Array2<T> {
     Array2::from_shape_vec((rows.len(), width), values).expect("rows have equal widths")
 }
 
-/// The first class of largest logit, as NumPy's `argmax`; minus infinity is a logit like any
+/// The first class of largest logit, as `NumPy`'s `argmax`; minus infinity is a logit like any
 /// other (the logarithm of a probability that is 0), unless there is nothing else.
 ///
 /// # Shapes
 /// - `logits`: `[step, class]`
 /// - returns: `[step]`, or the first step that holds NaN, infinity, or no finite logit
-fn answers(logits: ArrayView2<f32>) -> Result<Vec<usize>, usize> {
+fn answers(logits: &ArrayView2<f32>) -> Result<Vec<usize>, usize> {
     let answer = |(step, logits): (usize, ndarray::ArrayView1<f32>)| {
         let mut best = 0;
         for (class, &logit) in logits.iter().enumerate() {

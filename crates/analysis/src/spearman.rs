@@ -8,7 +8,7 @@ pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut before = 0;
     for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
         for &index in tied {
-            ranks[index] = before as f64 + (tied.len() as f64 + 1.0) / 2.0;
+            ranks[index] = f64::midpoint((before + 1) as f64, (before + tied.len()) as f64);
         }
         before += tied.len();
     }

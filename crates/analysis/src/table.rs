@@ -29,9 +29,14 @@ pub enum Cell {
     Text(String),
 }
 
+/// A count as a signed number.
+pub(crate) fn integer(count: usize) -> i64 {
+    i64::try_from(count).expect("no machine holds 2⁶³ of anything")
+}
+
 impl From<usize> for Cell {
     fn from(value: usize) -> Self {
-        Self::Integer(value as i64)
+        Self::Integer(integer(value))
     }
 }
 

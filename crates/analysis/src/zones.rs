@@ -132,7 +132,9 @@ impl Analysis for Zones {
         let paths: Vec<Path> =
             sequences.iter().zip(&rows.labels).map(|(answers, &label)| Path::new(answers, label)).collect();
         let mut by_distinct = vec![0; paths.iter().map(|path| path.distinct).max().unwrap_or(0)];
-        paths.iter().for_each(|path| by_distinct[path.distinct - 1] += 1);
+        for path in &paths {
+            by_distinct[path.distinct - 1] += 1;
+        }
         let n_corrected = paths.iter().filter(|path| path.corrected).count();
         let shares = bootstrap(
             &rows.labels,
