@@ -10,7 +10,7 @@ use zarrs::array::Array;
 use crate::files::Files;
 use crate::layout::{self, Spec};
 use crate::store::read_chunk;
-use crate::{Error, Store, Tap};
+use crate::{Error, Outputs, Store, Tap};
 
 /// How feature maps become a vector of units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,24 +123,64 @@ impl<'a> StoreTrajectories<'a> {
         if images.start > images.end || images.end > n_images {
             return Err(Error::Range { images, n_images });
         }
-        let (n_steps, n_units) = (self.places.len(), self.description.n_units);
-        let mut representations = Array3::zeros((images.len(), n_steps, n_units));
-        let mut logits = Array3::zeros((images.len(), n_steps, self.description.classes.len()));
+        Ok(Block {
+            labels: self.store.labels[images.clone()].to_vec(),
+            representations: self.representations(images.clone())?,
+            logits: self.outputs(images.clone())?,
+            images,
+        })
+    }
+
+    /// `[image, step, unit]` of images that are there.
+    pub(crate) fn representations(&self, images: Range<usize>) -> Result<Array3<f32>, Error> {
+        let n_units = self.description.n_units;
+        let mut all = Array3::zeros((images.len(), self.places.len(), n_units));
         let units = self.spatial.units(&self.tap);
-        let plain = units.len() == n_units;
-        let area_places: Vec<usize> = self.places.iter().map(|&(place, _)| place).collect();
-        let output_places: Vec<usize> = self.places.iter().map(|&(_, place)| place).collect();
+        let places: Vec<usize> = self.places.iter().map(|&(place, _)| place).collect();
         self.each_block(&self.area, &images, |image, values| {
-            let into = representations.slice_mut(s![image, .., ..]);
-            if plain { copy(values, into, &area_places) } else { average(values, into, &area_places, &units) }
+            let into = all.slice_mut(s![image, .., ..]);
+            if units.len() == n_units {
+                copy(values, into, &places)
+            } else {
+                average(values, into, &places, &units)
+            }
         })?;
+        self.check_finite(&images, &self.area.0, &all)?;
+        Ok(all)
+    }
+
+    /// `[image, step, class]` of images that are there.
+    pub(crate) fn outputs(&self, images: Range<usize>) -> Result<Array3<f32>, Error> {
+        let mut all = Array3::zeros((images.len(), self.places.len(), self.description.classes.len()));
+        let places: Vec<usize> = self.places.iter().map(|&(_, place)| place).collect();
         self.each_block(&self.outputs, &images, |image, values| {
-            copy(values, logits.slice_mut(s![image, .., ..]), &output_places);
+            copy(values, all.slice_mut(s![image, .., ..]), &places);
         })?;
-        let labels = self.store.labels[images.clone()].to_vec();
-        self.check_finite(&images, &self.area.0, &representations)?;
-        self.check_finite(&images, &self.outputs.0, &logits)?;
-        Ok(Block { images, labels, representations, logits })
+        self.check_finite(&images, &self.outputs.0, &all)?;
+        Ok(all)
+    }
+
+    /// In which form the outputs are stored.
+    pub fn outputs_are(&self) -> Outputs {
+        self.store.header.outputs
+    }
+
+    /// Images per block.
+    pub(crate) fn block(&self) -> usize {
+        self.store.header.block
+    }
+
+    /// Bytes held while a block is read: its chunk, as it is decoded, and what is kept.
+    pub(crate) fn bytes_to_read_a_block(&self) -> u64 {
+        (self.bytes_to_decode() + self.block() * self.bytes_per_image()) as u64
+    }
+
+    fn bytes_to_decode(&self) -> usize {
+        3 * self.area.0.chunk_bytes().max(self.outputs.0.chunk_bytes()) as usize
+    }
+
+    fn bytes_per_image(&self) -> usize {
+        4 * self.places.len() * (self.description.n_units + self.description.classes.len())
     }
 
     /// Hand `[step, value]` of every image to `take`, with its place in `images`.
@@ -153,7 +193,7 @@ impl<'a> StoreTrajectories<'a> {
         if images.is_empty() {
             return Ok(());
         }
-        let block = self.store.header.block;
+        let block = self.block();
         let (n_steps, n_values) = (spec.shape[1] as usize, spec.shape[2..].iter().product::<u64>() as usize);
         for index in images.start / block..images.end.div_ceil(block) {
             let values: Vec<f32> = read_chunk(array, spec, index, &self.store.files)?;
@@ -195,10 +235,8 @@ impl TrajectorySource for StoreTrajectories<'_> {
 
     /// Whole blocks, at least one; what decoding a chunk takes for a moment is left free.
     fn images_in(&self, bytes: usize) -> usize {
-        let block = self.store.header.block;
-        let per_image = 4 * self.places.len() * (self.description.n_units + self.description.classes.len());
-        let decoding = 3 * self.area.0.chunk_bytes().max(self.outputs.0.chunk_bytes()) as usize;
-        (bytes.saturating_sub(decoding) / per_image.max(1) / block).max(1) * block
+        let spare = bytes.saturating_sub(self.bytes_to_decode());
+        (spare / self.bytes_per_image().max(1) / self.block()).max(1) * self.block()
     }
 }
 

@@ -29,7 +29,7 @@ fn a_killed_run_continues_to_the_bytes_of_an_uninterrupted_one() {
 
     let mut stream = Stream::new(2, &[]);
     let (mut killed, mut inside) = (0, 0);
-    for round in 0..6 {
+    for round in 0..4 {
         let root = folder.path().join(format!("{round}.zarr"));
         loop {
             let mut child = Command::new(std::env::current_exe().unwrap())

@@ -1,0 +1,434 @@
+//! Arrays in other people's files, read some images at a time.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use hdf5_reader::{Dataset, Datatype, Hdf5File, SliceInfo, SliceInfoElem};
+use ndarray::{ArrayD, Axis, IxDyn};
+use npyz::npz::NpzArchive;
+use npyz::{DType, NpyHeader, Order, TypeChar};
+use safetensors::tensor::{Dtype, Metadata};
+
+use super::number::{Endian, Kind, Number, decode};
+use crate::Error;
+
+/// An array in a `.npy`, `.npz`, `.safetensors` or HDF5 file.
+pub(crate) struct StoredArray {
+    path: PathBuf,
+    key: String,
+    shape: Vec<usize>,
+    place: Place,
+}
+
+enum Place {
+    /// Plain numbers from a byte of the file on.
+    Plain { numbers: Numbers, offset: u64 },
+    /// A member of a zip file, possibly compressed.
+    Zipped { numbers: Numbers },
+    /// A data set of an HDF5 file.
+    Hdf5 { dataset: Box<Dataset>, kind: Kind },
+}
+
+#[derive(Clone, Copy)]
+struct Numbers {
+    kind: Kind,
+    endian: Endian,
+    order: Axes,
+}
+
+/// Which axis of an array runs slowest in its file.
+#[derive(Clone, Copy, PartialEq)]
+enum Axes {
+    FirstSlowest,
+    LastSlowest,
+}
+
+impl StoredArray {
+    /// Find an array; the file's kind is told from its content. `key` is not needed where
+    /// the file holds one array.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is none of these kinds, an array that is not in it, or
+    /// whose elements are not numbers.
+    pub(crate) fn open(path: &Path, key: Option<&str>) -> Result<Self, Error> {
+        let mut magic = [0; 8];
+        let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let length = file.read(&mut magic).map_err(|error| Error::io("read", path, error))?;
+        match &magic[..length] {
+            start if start.starts_with(b"\x93NUMPY") => Self::open_npy(path),
+            start if start.starts_with(b"PK") => Self::open_npz(path, key),
+            start if start.starts_with(b"\x89HDF") => Self::open_hdf5(path, key),
+            _ => Self::open_safetensors(path, key),
+        }
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// An error about this array.
+    pub(crate) fn refuse(&self, reason: impl std::fmt::Display) -> Error {
+        Error::ImportArray { path: self.path.clone(), key: self.key.clone(), reason: reason.to_string() }
+    }
+
+    /// An error about the shape of this array.
+    pub(crate) fn refuse_shape(&self, expected: impl Into<String>) -> Error {
+        let (path, key, found) = (self.path.clone(), self.key.clone(), self.shape.clone());
+        Error::ImportShape { path, key, found, expected: expected.into() }
+    }
+
+    fn open_npy(path: &Path) -> Result<Self, Error> {
+        let mut file = BufReader::new(File::open(path).map_err(|error| Error::io("open", path, error))?);
+        let key = path.file_stem().unwrap_or_default().display().to_string();
+        let header = NpyHeader::from_reader(&mut file).map_err(|error| broken(path, &key, &error))?;
+        let offset = file.stream_position().map_err(|error| Error::io("read", path, error))?;
+        let array = Self::of_npy(path, key, &header, |numbers| Place::Plain { numbers, offset })?;
+        array.check_length(offset)?;
+        Ok(array)
+    }
+
+    fn open_npz(path: &Path, key: Option<&str>) -> Result<Self, Error> {
+        let mut archive = open_archive(path)?;
+        let known: Vec<String> = archive.array_names().map(str::to_owned).collect();
+        let key = choose_key(path, key, &known)?;
+        let missing = || missing_key(path, &key, &known);
+        let found = archive.by_name(&key).map_err(|error| broken(path, &key, &error))?.ok_or_else(missing)?;
+        Self::of_npy(path, key.clone(), found.header(), |numbers| Place::Zipped { numbers })
+    }
+
+    fn of_npy(
+        path: &Path,
+        key: String,
+        header: &NpyHeader,
+        place: impl FnOnce(Numbers) -> Place,
+    ) -> Result<Self, Error> {
+        let DType::Plain(element) = header.dtype() else {
+            return Err(not_numbers(path, key, header.dtype().descr()));
+        };
+        let kind = match (element.type_char(), element.size_field()) {
+            (TypeChar::Bool | TypeChar::Uint, 1) => Kind::U8,
+            (TypeChar::Int, 1) => Kind::I8,
+            (TypeChar::Uint, 2) => Kind::U16,
+            (TypeChar::Int, 2) => Kind::I16,
+            (TypeChar::Uint, 4) => Kind::U32,
+            (TypeChar::Int, 4) => Kind::I32,
+            (TypeChar::Uint, 8) => Kind::U64,
+            (TypeChar::Int, 8) => Kind::I64,
+            (TypeChar::Float, 2) => Kind::F16,
+            (TypeChar::Float, 4) => Kind::F32,
+            (TypeChar::Float, 8) => Kind::F64,
+            _ => return Err(not_numbers(path, key, element.to_string())),
+        };
+        let endian = match element.endianness() {
+            npyz::Endianness::Big => Endian::Big,
+            _ => Endian::Little,
+        };
+        let order = match header.order() {
+            Order::C => Axes::FirstSlowest,
+            Order::Fortran => Axes::LastSlowest,
+        };
+        let shape = header.shape().iter().map(|&size| size as usize).collect();
+        Ok(Self { path: path.to_owned(), key, shape, place: place(Numbers { kind, endian, order }) })
+    }
+
+    fn open_safetensors(path: &Path, key: Option<&str>) -> Result<Self, Error> {
+        let unknown = |reason: String| Error::ImportArray {
+            path: path.to_owned(),
+            key: key.unwrap_or_default().to_owned(),
+            reason: format!("the file is neither npy, npz, HDF5 nor safetensors ({reason})"),
+        };
+        let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let length = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
+        let mut size = [0; 8];
+        file.read_exact(&mut size).map_err(|error| unknown(error.to_string()))?;
+        let size = u64::from_le_bytes(size);
+        if size > length.saturating_sub(8) {
+            return Err(unknown("its header would be longer than the file".into()));
+        }
+        let mut header = vec![0; size as usize];
+        file.read_exact(&mut header).map_err(|error| Error::io("read", path, error))?;
+        let metadata: Metadata =
+            serde_json::from_slice(&header).map_err(|error| unknown(error.to_string()))?;
+        let known = metadata.offset_keys();
+        let key = choose_key(path, key, &known)?;
+        let info = metadata.info(&key).ok_or_else(|| missing_key(path, &key, &known))?;
+        let kind = match info.dtype {
+            Dtype::BOOL | Dtype::U8 => Kind::U8,
+            Dtype::I8 => Kind::I8,
+            Dtype::U16 => Kind::U16,
+            Dtype::I16 => Kind::I16,
+            Dtype::U32 => Kind::U32,
+            Dtype::I32 => Kind::I32,
+            Dtype::U64 => Kind::U64,
+            Dtype::I64 => Kind::I64,
+            Dtype::F16 => Kind::F16,
+            Dtype::BF16 => Kind::Bf16,
+            Dtype::F32 => Kind::F32,
+            Dtype::F64 => Kind::F64,
+            other => return Err(not_numbers(path, key, format!("{other:?}"))),
+        };
+        let offset = 8 + size + info.data_offsets.0 as u64;
+        let numbers = Numbers { kind, endian: Endian::Little, order: Axes::FirstSlowest };
+        let place = Place::Plain { numbers, offset };
+        let array = Self { path: path.to_owned(), key, shape: info.shape.clone(), place };
+        array.check_length(offset)?;
+        Ok(array)
+    }
+
+    fn open_hdf5(path: &Path, key: Option<&str>) -> Result<Self, Error> {
+        let name = key.unwrap_or_default();
+        let failed = |error: hdf5_reader::error::Error| broken(path, name, &error);
+        let file = Hdf5File::open(path).map_err(failed)?;
+        let known = file.root_group().and_then(|root| root.member_names()).map_err(failed)?.1;
+        let key = choose_key(path, key, &known)?;
+        let dataset = match file.dataset(&key) {
+            Ok(dataset) => dataset,
+            Err(_) if !key.contains('/') && !known.contains(&key) => {
+                return Err(missing_key(path, &key, &known));
+            }
+            Err(error) => return Err(broken(path, &key, &error)),
+        };
+        let kind = match dataset.dtype() {
+            Datatype::FixedPoint { size: 1, signed: false, .. } => Kind::U8,
+            Datatype::FixedPoint { size: 1, .. } => Kind::I8,
+            Datatype::FixedPoint { size: 2, signed: false, .. } => Kind::U16,
+            Datatype::FixedPoint { size: 2, .. } => Kind::I16,
+            Datatype::FixedPoint { size: 4, signed: false, .. } => Kind::U32,
+            Datatype::FixedPoint { size: 4, .. } => Kind::I32,
+            Datatype::FixedPoint { size: 8, signed: false, .. } => Kind::U64,
+            Datatype::FixedPoint { size: 8, .. } => Kind::I64,
+            Datatype::FloatingPoint { size: 4, .. } => Kind::F32,
+            Datatype::FloatingPoint { size: 8, .. } => Kind::F64,
+            other => return Err(not_numbers(path, key, format!("{other:?}"))),
+        };
+        let shape = dataset.shape().iter().map(|&size| size as usize).collect();
+        let place = Place::Hdf5 { dataset: Box::new(dataset), kind };
+        Ok(Self { path: path.to_owned(), key, shape, place })
+    }
+
+    /// Refuse a file that is too short for the array, before hours of work.
+    fn check_length(&self, offset: u64) -> Result<(), Error> {
+        let Place::Plain { numbers, .. } = self.place else { return Ok(()) };
+        let length = std::fs::metadata(&self.path).map_err(|e| Error::io("read", &self.path, e))?.len();
+        let size = self.shape.iter().try_fold(numbers.kind.size() as u64, |n, &m| n.checked_mul(m as u64));
+        match size.and_then(|size| size.checked_add(offset)) {
+            Some(needed) if needed <= length => Ok(()),
+            _ => {
+                Err(self.refuse(format!("shape {:?} does not fit in {length} bytes: truncated", self.shape)))
+            }
+        }
+    }
+
+    /// The whole array.
+    ///
+    /// # Errors
+    /// As [`StoredArray::gather`].
+    pub(crate) fn whole<T: Number>(&self) -> Result<ArrayD<T>, Error> {
+        self.gather(Axis(0), 0..self.shape.first().copied().unwrap_or(1))
+    }
+
+    /// The places `range` of one axis, all places of the others. An array of no axes has one
+    /// place.
+    ///
+    /// Of a plain file, only these are read; a zip member is read to its end (and so checked
+    /// against its checksum); HDF5 chunks are read where they overlap.
+    ///
+    /// # Errors
+    /// A file that ends early or does not decode; a value that `T` cannot hold.
+    pub(crate) fn gather<T: Number>(&self, axis: Axis, range: Range<usize>) -> Result<ArrayD<T>, Error> {
+        match &self.place {
+            Place::Plain { numbers, offset } => {
+                let mut file =
+                    File::open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
+                file.seek(SeekFrom::Start(*offset)).map_err(|e| Error::io("read", &self.path, e))?;
+                let skip = |file: &mut File, bytes: u64| {
+                    file.seek_relative(bytes.cast_signed()).map_err(|error| self.refuse(error))
+                };
+                self.gather_from(&mut file, *numbers, (axis, range), skip)
+            }
+            Place::Zipped { numbers } => {
+                let mut archive = open_archive(&self.path)?;
+                let member = archive.by_name(&self.key).map_err(|error| self.refuse(error))?;
+                let mut member = member.ok_or_else(|| missing_key(&self.path, &self.key, &[]))?.into_inner();
+                self.gather_from(&mut member, *numbers, (axis, range), |member, bytes| {
+                    let read = io::copy(&mut member.by_ref().take(bytes), &mut io::sink());
+                    let read = read.map_err(|error| self.refuse(error))?;
+                    if read == bytes { Ok(()) } else { Err(self.refuse("truncated")) }
+                })
+            }
+            Place::Hdf5 { dataset, kind } => self.gather_hdf5(dataset, *kind, axis, range),
+        }
+    }
+
+    fn gather_from<T: Number, R: Read>(
+        &self,
+        file: &mut R,
+        numbers: Numbers,
+        (axis, range): (Axis, Range<usize>),
+        skip: impl Fn(&mut R, u64) -> Result<(), Error>,
+    ) -> Result<ArrayD<T>, Error> {
+        let mut shape = if self.shape.is_empty() { vec![1] } else { self.shape.clone() };
+        let mut axis = axis.index();
+        if numbers.order == Axes::LastSlowest {
+            shape.reverse();
+            axis = shape.len() - 1 - axis;
+        }
+        let outer: usize = shape[..axis].iter().product();
+        let inner: usize = shape[axis + 1..].iter().product::<usize>() * numbers.kind.size();
+        let mut bytes = vec![0; range.len() * inner];
+        let mut values = Vec::with_capacity(outer * bytes.len() / numbers.kind.size());
+        for _ in 0..outer {
+            skip(file, (range.start * inner) as u64)?;
+            file.read_exact(&mut bytes).map_err(|error| self.refuse(error))?;
+            decode(&bytes, numbers.kind, numbers.endian, &mut values)
+                .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
+            skip(file, ((shape[axis] - range.end) * inner) as u64)?;
+        }
+        // At the end of a zip member its checksum is compared.
+        if matches!(self.place, Place::Zipped { .. }) {
+            io::copy(file, &mut io::sink()).map_err(|error| self.refuse(error))?;
+        }
+        shape[axis] = range.len();
+        let array = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|error| self.refuse(error))?;
+        Ok(if numbers.order == Axes::LastSlowest { array.reversed_axes() } else { array })
+    }
+
+    fn gather_hdf5<T: Number>(
+        &self,
+        dataset: &Dataset,
+        kind: Kind,
+        axis: Axis,
+        range: Range<usize>,
+    ) -> Result<ArrayD<T>, Error> {
+        let mut selection = SliceInfo::all(self.shape.len());
+        if let Some(chosen) = selection.selections.get_mut(axis.index()) {
+            *chosen = SliceInfoElem::Slice { start: range.start as u64, end: range.end as u64, step: 1 };
+        }
+        macro_rules! read {
+            ($kind:ty, $convert:expr) => {{
+                let stored = dataset.read_slice::<$kind>(&selection).map_err(|error| self.refuse(error))?;
+                let shape = stored.raw_dim();
+                let values = stored.into_iter().map(|value| {
+                    let value: f64 = $convert(value);
+                    T::from_f64(value).ok_or_else(|| self.refuse(format!("{value} does not fit in 32 bits")))
+                });
+                let values = values.collect::<Result<Vec<T>, Error>>()?;
+                ArrayD::from_shape_vec(shape, values).map_err(|error| self.refuse(error))
+            }};
+        }
+        match kind {
+            Kind::U8 => read!(u8, f64::from),
+            Kind::I8 => read!(i8, f64::from),
+            Kind::U16 => read!(u16, f64::from),
+            Kind::I16 => read!(i16, f64::from),
+            Kind::U32 => read!(u32, f64::from),
+            Kind::I32 => read!(i32, f64::from),
+            Kind::U64 => read!(u64, |value| value as f64),
+            Kind::I64 => read!(i64, |value| value as f64),
+            Kind::F64 => read!(f64, f64::from),
+            Kind::F32 | Kind::F16 | Kind::Bf16 => read!(f32, f64::from),
+        }
+    }
+}
+
+fn open_archive(path: &Path) -> Result<NpzArchive<BufReader<File>>, Error> {
+    NpzArchive::open(path).map_err(|error| broken(path, "", &error))
+}
+
+/// The array asked for, or the only one there is.
+fn choose_key(path: &Path, key: Option<&str>, known: &[String]) -> Result<String, Error> {
+    match (key, known) {
+        (Some(key), _) => Ok(key.to_owned()),
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => Err(missing_key(path, "", known)),
+    }
+}
+
+fn missing_key(path: &Path, key: &str, known: &[String]) -> Error {
+    let mut known = known.to_vec();
+    known.sort();
+    Error::MissingKey { path: path.to_owned(), key: key.to_owned(), known }
+}
+
+fn not_numbers(path: &Path, key: String, dtype: String) -> Error {
+    let reason = format!("elements of type {dtype} are not numbers known here");
+    Error::ImportArray { path: path.to_owned(), key, reason }
+}
+
+fn broken(path: &Path, key: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::ImportArray { path: path.to_owned(), key: key.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use ndarray::Dimension;
+    use npyz::WriterBuilder;
+
+    use super::*;
+
+    fn value(index: &[usize]) -> f64 {
+        index.iter().fold(0.0, |sum, &i| sum * 10.0 + i as f64)
+    }
+
+    fn write_npy(path: &Path, shape: &[usize], order: Order) {
+        let mut file = File::create(path).unwrap();
+        let sizes: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
+        let options = npyz::WriteOptions::<f64>::new().default_dtype().shape(&sizes).order(order);
+        let mut writer = options.writer(&mut file).begin_nd().unwrap();
+        let array =
+            ArrayD::from_shape_fn(IxDyn(shape), |index| value(index.as_array_view().as_slice().unwrap()));
+        match order {
+            Order::C => writer.extend(array).unwrap(),
+            Order::Fortran => writer.extend(array.reversed_axes().as_standard_layout().to_owned()).unwrap(),
+        }
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn any_part_along_any_axis_is_that_part_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        for order in [Order::C, Order::Fortran] {
+            write_npy(&path, &[3, 4, 2], order);
+            let array = StoredArray::open(&path, None).unwrap();
+            for axis in 0..3 {
+                for start in 0..array.shape()[axis] {
+                    let part: ArrayD<f32> = array.gather(Axis(axis), start..start + 1).unwrap();
+                    for (index, &found) in part.indexed_iter() {
+                        let mut index = index.as_array_view().to_vec();
+                        index[axis] += start;
+                        assert_eq!(f64::from(found), value(&index));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_truncated_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        write_npy(&path, &[3, 4], Order::C);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        let error = StoredArray::open(&path, None).err().unwrap();
+        assert!(error.to_string().ends_with("bytes: truncated"), "{error}");
+        std::fs::write(&path, &bytes[..20]).unwrap();
+        assert!(matches!(StoredArray::open(&path, None), Err(Error::ImportArray { .. })));
+    }
+
+    #[test]
+    fn what_is_no_array_file_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        File::create(&path).unwrap().write_all(b"one, two, three").unwrap();
+        let error = StoredArray::open(&path, Some("x")).err().unwrap();
+        assert!(error.to_string().contains("neither npy, npz, HDF5 nor safetensors"), "{error}");
+        File::create(&path).unwrap();
+        assert!(StoredArray::open(&path, None).is_err());
+    }
+}
