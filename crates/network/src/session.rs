@@ -75,6 +75,11 @@ impl<'e, E: Engine> Session<'e, E> {
         self.constants = self.constants();
     }
 
+    /// The engine.
+    pub fn engine(&self) -> &'e E {
+        self.engine
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan

@@ -94,6 +94,20 @@ pub fn build(spec: &str) -> Result<Network, ZooError> {
     (entry.build)(&spec)
 }
 
+/// Build a network for data of so many classes: its `classes` setting is theirs unless
+/// the spec sets it.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_for(spec: &str, classes: usize) -> Result<Network, ZooError> {
+    let (entry, mut parsed) = spec::parse(spec)?;
+    let settings = spec.split_once(':').map_or("", |(_, settings)| settings);
+    if !settings.split(',').any(|pair| pair.starts_with("classes=")) {
+        parsed.set("classes", classes.to_string());
+    }
+    (entry.build)(&parsed)
+}
+
 /// The entry of a name.
 ///
 /// # Errors

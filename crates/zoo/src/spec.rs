@@ -70,6 +70,13 @@ impl Spec {
         })
     }
 
+    /// Give a setting another value; a key the network does not have is left alone.
+    pub(crate) fn set(&mut self, key: &str, value: String) {
+        if let Some((_, old)) = self.settings.iter_mut().find(|(setting, _)| setting.key == key) {
+            *old = value;
+        }
+    }
+
     /// Keys and values of all settings.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         self.settings.iter().map(|(setting, value)| (setting.key, value.as_str()))
