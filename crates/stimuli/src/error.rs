@@ -219,16 +219,6 @@ pub enum StimuliError {
         /// The file.
         path: PathBuf,
     },
-    /// More memory or disk needed than is there.
-    #[error("{what} needs {needed} bytes, {available} are available")]
-    TooLarge {
-        /// What was to be done.
-        what: String,
-        /// Bytes needed.
-        needed: u64,
-        /// Bytes available.
-        available: u64,
-    },
     /// Somebody asked to stop.
     #[error("stopped on request")]
     Stopped,
@@ -271,7 +261,7 @@ impl Diagnose for StimuliError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::TooLarge { .. } | Self::Stopped | Self::ReaderLost => Fault::Failure,
+            Self::Stopped | Self::ReaderLost => Fault::Failure,
             Self::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::NotFound
                 | std::io::ErrorKind::PermissionDenied
