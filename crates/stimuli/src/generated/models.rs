@@ -77,7 +77,7 @@ impl Sketch {
     }
 
     fn leaf(&mut self) -> usize {
-        self.tinted((0.2, 0.4), (0.35, 0.75), (0.35, 0.7), Pattern::Grain(7.0), 0.1)
+        self.tinted((0.19, 0.38), (0.35, 0.75), (0.5, 0.85), Pattern::Grain(7.0), 0.1)
     }
 
     fn add(&mut self, shape: Shape, axes: Matrix, centre: Vector, material: usize) {

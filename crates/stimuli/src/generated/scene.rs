@@ -11,6 +11,7 @@ use super::vector::{Matrix, Vector};
 use super::{Properties, Specification};
 
 /// An object where it stands. The picture goes from −1 to 1 both ways, y up.
+#[derive(Clone)]
 pub(super) struct Object {
     pub(super) parts: Vec<(Placed, usize)>,
     pub(super) materials: Vec<Material>,
@@ -65,7 +66,7 @@ impl Scene {
         let roll = random.between(-8.0, 8.0);
         let pose = Matrix::pose(turn.to_radians(), pitch.to_radians(), roll.to_radians());
         let mut object = assemble(|sketch| (kind.build)(sketch), &mut random, &pose);
-        let size = random.between(0.5, 0.9);
+        let size = random.between(0.55, 0.95);
         object.fit(size as f32, &mut random);
 
         let n_behind = (clutter * MOST_PIECES + random.unit()) as usize;
@@ -82,22 +83,14 @@ impl Scene {
                 piece
             })
             .collect();
-        // One thing before the object and at most one more, as wide as is to be hidden.
-        let n_occluders = if hidden < 0.04 { 0 } else { 1 + usize::from(hidden > 0.15 && random.coin()) };
-        let occluders = (0..n_occluders)
+        let n_occluders = if hidden < LEAST_HIDDEN { 0 } else { 1 + usize::from(hidden > 0.15 && random.coin()) };
+        let occluders: Vec<Object> = (0..n_occluders)
             .map(|i| {
-                let mut occluder = occluder(&mut random);
                 let angle = random.between(0.0, std::f64::consts::TAU);
-                let aside = size * random.between(0.2, 0.55);
-                let width = 1.5 * size * libm::sqrt(hidden / n_occluders as f64);
+                let aside = size * random.between(0.1, 0.5);
                 let spot = object.position
-                    + Vector(
-                        (aside * libm::cos(angle)) as f32,
-                        (aside * libm::sin(angle)) as f32,
-                        8.0 + 4.0 * i as f32,
-                    );
-                occluder.place(width as f32, spot);
-                occluder
+                    + Vector((aside * libm::cos(angle)) as f32, (aside * libm::sin(angle)) as f32, 8.0 + 4.0 * i as f32);
+                occluder(&mut random, &object, spot, hidden / n_occluders as f64)
             })
             .collect();
 
@@ -139,8 +132,45 @@ fn piece(random: &mut Stream) -> Object {
     object
 }
 
-/// A branch, a pebble or a box that stands in the way.
-fn occluder(random: &mut Stream) -> Object {
+/// Less than this is not worth hiding.
+const LEAST_HIDDEN: f64 = 0.03;
+
+/// A branch, a pebble or a box before an object, as large as it takes to hide about
+/// the part wanted.
+fn occluder(random: &mut Stream, object: &Object, spot: Vector, hidden: f64) -> Object {
+    let original = obstacle(random);
+    let mut size = (1.2 * hidden.sqrt()) as f32;
+    let mut occluder = original.clone();
+    occluder.place(size, spot);
+    // What it hides grows about as its area: two corrections come close enough.
+    for _ in 0..2 {
+        let found = hidden_by(object, &occluder).max(0.01);
+        size *= libm::sqrt(hidden / found).clamp(0.4, 1.6) as f32;
+        occluder = original.clone();
+        occluder.place(size.min(1.2), spot);
+    }
+    occluder
+}
+
+/// Points along each side of an object's outline at which occlusion is estimated.
+const PROBES: usize = 14;
+
+/// Part of an object's outline that lies behind another, on a coarse grid.
+fn hidden_by(object: &Object, occluder: &Object) -> f64 {
+    let [left, right, bottom, top] = object.bounds();
+    let at = |low: f32, high: f32, i: usize| low + (high - low) * (i as f32 + 0.5) / PROBES as f32;
+    let (mut seen, mut hidden) = (0, 0);
+    for i in 0..PROBES * PROBES {
+        let probe = Vector(at(left, right, i % PROBES), at(bottom, top, i / PROBES), 0.0);
+        if object.covers(probe) {
+            seen += 1;
+            hidden += usize::from(occluder.covers(probe));
+        }
+    }
+    hidden as f64 / seen.max(1) as f64
+}
+
+fn obstacle(random: &mut Stream) -> Object {
     let kind = random.below(3);
     let pose = any_pose(random);
     assemble(
@@ -172,6 +202,11 @@ fn any_pose(random: &mut Stream) -> Matrix {
 }
 
 impl Object {
+    /// Whether a point of the picture shows the object.
+    fn covers(&self, point: Vector) -> bool {
+        self.parts.iter().any(|(part, _)| part.covers(point))
+    }
+
     /// Left, right, bottom and top of the object's outline.
     pub(super) fn bounds(&self) -> [f32; 4] {
         self.parts.iter().fold([f32::MAX, f32::MIN, f32::MAX, f32::MIN], |[l, r, b, t], (part, _)| {
@@ -215,7 +250,7 @@ impl Light {
     fn draw(random: &mut Stream) -> Self {
         let (x, y, z) = (random.between(-0.9, 0.9), random.between(0.3, 1.2), random.between(0.3, 1.0));
         let direction = Vector(x as f32, y as f32, z as f32).unit();
-        let (strength, glow) = (random.between(0.6, 1.05) as f32, random.between(0.18, 0.5) as f32);
+        let (strength, glow) = (random.between(0.7, 1.2) as f32, random.between(0.3, 0.6) as f32);
         let warmth = random.between(-0.12, 0.12) as f32;
         Self {
             direction,

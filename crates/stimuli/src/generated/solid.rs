@@ -67,6 +67,13 @@ impl Placed {
         self.reach = (self.reach.0 * scale, self.reach.1 * scale);
     }
 
+    /// Whether a point of the picture shows the solid.
+    pub(super) fn covers(&self, point: Vector) -> bool {
+        (point.0 - self.centre.0).abs() <= self.reach.0
+            && (point.1 - self.centre.1).abs() <= self.reach.1
+            && self.meet(self.local(point)).is_some()
+    }
+
     /// The point's coordinates within the solid.
     pub(super) fn local(&self, point: Vector) -> Vector {
         self.into.apply(point - self.centre)

@@ -43,10 +43,10 @@ impl Default for Specification {
             n_train: 16_000,
             n_val: 1_600,
             n_test: 3_200,
-            clutter: 0.6,
-            occlusion: 0.4,
-            contrast: 0.5,
-            noise: 0.25,
+            clutter: 0.5,
+            occlusion: 0.3,
+            contrast: 0.6,
+            noise: 0.2,
         }
     }
 }
