@@ -1,1 +1,26 @@
-//! Figures and the one-page report made of results; computes no science.
+//! Results become figures, and figures one page that needs nothing but a browser.
+//!
+//! [`write()`] takes what [`redyn_analysis`] found and puts into a folder: `report.html` (all
+//! figures, interactive, nothing loaded from anywhere), `figures/NAME.svg` and `.pdf`,
+//! `data/NAME.csv` with `data/columns.tsv` saying what every column is, and `report.json`,
+//! the context itself. Nothing is computed here but where ink goes, and the same context
+//! gives the same bytes.
+
+mod axis;
+mod context;
+mod error;
+mod figure;
+mod figures;
+mod font;
+mod ink;
+mod number;
+mod page;
+mod pdf;
+mod plot;
+mod scene;
+mod svg;
+mod write;
+
+pub use context::{Area, Connection, Context, Drawing, Kind, Network, Provenance, Thumbnail};
+pub use error::Error;
+pub use write::{Written, WrittenFigure, page, write};

@@ -1,0 +1,122 @@
+//! One file per figure, in the order of the page. Every number was computed elsewhere.
+
+mod accuracy;
+
+use redyn_analysis::{Finding, Table};
+
+use crate::figure::Figure;
+use crate::{Context, Network};
+
+/// What became of a figure.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shown {
+    /// It is there.
+    Figure(Box<Figure>),
+    /// It is not, for a reason.
+    Absent { name: &'static str, title: String, reason: String },
+}
+
+impl Shown {
+    /// The figure, if it is there.
+    pub(crate) fn figure(&self) -> Option<&Figure> {
+        match self {
+            Self::Figure(figure) => Some(figure),
+            Self::Absent { .. } => None,
+        }
+    }
+}
+
+/// All figures, in the order of the page.
+pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[accuracy::figure];
+
+/// Draw all figures; those without anything to show become a sentence.
+pub(crate) fn all(context: &Context) -> Vec<Shown> {
+    FIGURES.iter().map(|figure| shown(figure(context))).collect()
+}
+
+fn shown(figure: Figure) -> Shown {
+    if !figure.is_empty() {
+        return Shown::Figure(Box::new(figure));
+    }
+    let reason =
+        if figure.notes.is_empty() { "there is nothing to show".into() } else { figure.notes.join("; ") };
+    Shown::Absent { name: figure.name, title: figure.title, reason }
+}
+
+/// Why a network has no result of an analysis.
+pub(crate) fn missing(network: &Network, analysis: &str) -> String {
+    network
+        .results
+        .omitted
+        .iter()
+        .find(|omitted| omitted.analysis == analysis)
+        .map_or_else(|| format!("`{analysis}` was not run"), |omitted| omitted.reason.clone())
+}
+
+/// `NETWORK: note` for every network and note, each note once if all networks share it.
+pub(crate) fn notes<'a>(notes: impl IntoIterator<Item = (&'a str, String)>) -> Vec<String> {
+    let mut grouped: Vec<(String, Vec<&str>)> = Vec::new();
+    for (network, note) in notes {
+        match grouped.iter_mut().find(|(known, _)| *known == note) {
+            Some((_, networks)) => networks.push(network),
+            None => grouped.push((note, vec![network])),
+        }
+    }
+    grouped.into_iter().map(|(note, networks)| format!("{}: {note}", networks.join(", "))).collect()
+}
+
+/// A table of an analysis with the rows of all networks, named for the figure.
+pub(crate) fn table(context: &Context, analysis: &str, table: &str, name: &str) -> Option<Table> {
+    let mut all: Option<Table> = None;
+    for network in &context.networks {
+        let finding = network.results.findings.iter().find(|finding| finding.name() == analysis);
+        let Some(found) = finding.and_then(|finding| named(finding, table)) else { continue };
+        let all = all.get_or_insert_with(|| Table {
+            name: name.to_owned(),
+            columns: std::iter::once(column("network", "", "short name of the network"))
+                .chain(found.columns)
+                .collect(),
+            rows: Vec::new(),
+        });
+        let label = redyn_analysis::Cell::from(network.results.name.as_str());
+        all.rows
+            .extend(found.rows.into_iter().map(|row| std::iter::once(label.clone()).chain(row).collect()));
+    }
+    all
+}
+
+fn named(finding: &Finding, table: &str) -> Option<Table> {
+    finding.tables().into_iter().find(|found| found.name == table)
+}
+
+pub(crate) fn column(name: &str, unit: &str, description: &str) -> redyn_analysis::Column {
+    redyn_analysis::Column { name: name.into(), unit: unit.into(), description: description.into() }
+}
+
+/// What the intervals are, as a sentence.
+pub(crate) fn intervals(context: &Context) -> String {
+    let uncertainty = &context.options.uncertainty;
+    if uncertainty.replicates == 0 {
+        return "No intervals were asked for.".into();
+    }
+    format!(
+        "{} % bootstrap intervals over images, resampled within each class ({} replicates, seed {}); groups of \
+         fewer than {} images have none.",
+        crate::number::significant(100.0 * uncertainty.level, 3).trim_end_matches(".0"),
+        uncertainty.replicates,
+        uncertainty.seed,
+        redyn_analysis::SMALLEST_GROUP,
+    )
+}
+
+/// How many images, in words, equal for all networks or one by one.
+pub(crate) fn images(context: &Context) -> String {
+    let first = context.networks[0].results.n_images;
+    if context.networks.iter().all(|network| network.results.n_images == first) {
+        return crate::number::counted(first, "image");
+    }
+    let each = |network: &Network| {
+        format!("{} for {}", crate::number::counted(network.results.n_images, "image"), network.results.name)
+    };
+    context.networks.iter().map(each).collect::<Vec<_>>().join(", ")
+}
