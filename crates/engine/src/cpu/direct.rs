@@ -57,7 +57,8 @@ impl Axis {
         let Window { kernel, stride, padding } = window;
         let (step, spread, phases) = match direction {
             Direction::Gather => {
-                let phase = Phase { base: -(padding as isize), taps: (0..kernel).collect(), count: output };
+                let phase =
+                    Phase { base: -padding.cast_signed(), taps: (0..kernel).collect(), count: output };
                 (stride, 1, vec![phase])
             }
             Direction::Scatter => {
@@ -67,18 +68,21 @@ impl Axis {
                         .filter(|tap| (first + padding + kernel * stride - tap).is_multiple_of(stride))
                         .collect();
                     let base = taps.first().map_or(0, |&tap| {
-                        ((first + padding) as isize - tap as isize).div_euclid(stride as isize)
+                        (first + padding)
+                            .cast_signed()
+                            .wrapping_sub_unsigned(tap)
+                            .div_euclid(stride.cast_signed())
                     });
                     Phase { base, taps, count: output.saturating_sub(first).div_ceil(stride) }
                 };
                 (1, stride, (0..stride).map(phase).collect())
             }
         };
-        let before = phases.iter().map(|phase| -phase.base).max().unwrap_or(0).max(0) as usize;
+        let before = phases.iter().map(|phase| -phase.base).max().unwrap_or(0).max(0).cast_unsigned();
         let reach = |phase: &Phase| {
-            phase.base + (phase.count.saturating_sub(1) * step + phase.taps.len().max(1)) as isize
+            phase.base + (phase.count.saturating_sub(1) * step + phase.taps.len().max(1)).cast_signed()
         };
-        let end = phases.iter().map(reach).max().unwrap_or(0).max(input as isize) as usize;
+        let end = phases.iter().map(reach).max().unwrap_or(0).max(input.cast_signed()).cast_unsigned();
         Self { step, spread, before, length: before + end, phases }
     }
 }
@@ -199,8 +203,8 @@ impl Direct {
     }
 
     fn table(&self, band: usize, (py, rows, px, columns): (usize, &Phase, usize, &Phase)) -> Vec<Row> {
-        let origin_y = (rows.base + self.rows.before as isize) as usize;
-        let origin_x = (columns.base + self.columns.before as isize) as usize;
+        let origin_y = (rows.base + self.rows.before.cast_signed()).cast_unsigned();
+        let origin_x = (columns.base + self.columns.before.cast_signed()).cast_unsigned();
         (0..band)
             .flat_map(|y| (0..columns.count).map(move |x| (y, x)))
             .map(|(y, x)| {
@@ -222,7 +226,7 @@ impl Direct {
         let taps = rows
             .phases
             .iter()
-            .map(|phase| (phase.base + rows.before as isize) as usize + phase.taps.len().max(1));
+            .map(|phase| (phase.base + rows.before.cast_signed()).cast_unsigned() + phase.taps.len().max(1));
         let end = (start + (height - 1) * rows.step + taps.max().unwrap_or(1)).min(rows.length);
         if rows.before == 0
             && columns.before == 0

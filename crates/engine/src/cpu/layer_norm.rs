@@ -27,31 +27,31 @@ struct Moments {
     inverse: f32,
 }
 
-/// `(Σ f(index), Σ g(index))` in f64, in a fixed order.
+/// Sums of both of `terms(a, b)` in f64, in a fixed order.
 #[inline(always)]
-fn two_sums(length: usize, terms: impl Fn(usize) -> (f64, f64)) -> (f64, f64) {
+fn two_sums(a: &[f32], b: &[f32], terms: impl Fn(f32, f32) -> (f64, f64)) -> (f64, f64) {
     let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
-    let whole = length / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
+    let mut add = |lane: usize, a: f32, b: f32| {
+        let (one, other) = terms(a, b);
+        first[lane] += one;
+        second[lane] += other;
+    };
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = a.remainder().iter().zip(b.remainder()).enumerate();
+    for (a, b) in a.zip(b) {
         for lane in 0..LANES {
-            let (a, b) = terms(start + lane);
-            first[lane] += a;
-            second[lane] += b;
+            add(lane, a[lane], b[lane]);
         }
     }
-    for index in whole..length {
-        let (a, b) = terms(index);
-        first[index - whole] += a;
-        second[index - whole] += b;
-    }
+    rest.for_each(|(lane, (&a, &b))| add(lane, a, b));
     (first.iter().sum(), second.iter().sum())
 }
 
 #[inline(always)]
 fn moments(x: &[f32]) -> Moments {
-    let (sum, squares) = two_sums(x.len(), |index| {
-        let value = f64::from(x[index]);
-        (value, value * value)
+    let (sum, squares) = two_sums(x, x, |x, _| {
+        let x = f64::from(x);
+        (x, x * x)
     });
     let n = x.len() as f64;
     let mean = sum / n;
@@ -73,7 +73,7 @@ pub(crate) fn relu(x: f32) -> f32 {
 fn passes(activation: Activation, x: f32) -> bool {
     match activation {
         Activation::Identity => true,
-        Activation::Relu => !(x <= 0.0),
+        Activation::Relu => x > 0.0 || x.is_nan(),
     }
 }
 
@@ -121,6 +121,8 @@ pub(crate) fn backward(
     gradient: &mut [f32],
     [scale_gradient, shift_gradient]: [&mut [f32]; 2],
 ) {
+    /// Places of the parameters that one task handles.
+    const PLACES: usize = 1024;
     let length = affine.scale.len();
     let mut all_moments = vec![0.0; 2 * (x.len() / length)];
     each_chunk(&mut all_moments, 2, x.len(), |image, slot| {
@@ -130,7 +132,6 @@ pub(crate) fn backward(
         });
     });
     // First every place's sum over images, in their order, then the images themselves.
-    const PLACES: usize = 1024;
     let upstream = &*gradient;
     each_chunk_pair(
         scale_gradient,
@@ -160,7 +161,7 @@ pub(crate) fn backward(
     each_chunk(gradient, length, 4 * x.len(), |image, gradient| {
         let moments = Moments { mean: all_moments[2 * image], inverse: all_moments[2 * image + 1] };
         level.vectorise(|| {
-            input_gradient(activation, affine, moments, &x[image * length..][..length], gradient)
+            input_gradient(activation, affine, moments, &x[image * length..][..length], gradient);
         });
     });
 }
@@ -194,10 +195,9 @@ fn input_gradient(activation: Activation, affine: Affine, moments: Moments, x: &
         let kept = if passes(activation, unit * scale[index] + shift[index]) { gradient[index] } else { 0.0 };
         gradient[index] = kept * scale[index];
     }
-    let kept = &*gradient;
-    let (sum, product) = two_sums(length, |index| {
-        let h = f64::from(kept[index]);
-        (h, h * f64::from((x[index] - mean) * inverse))
+    let (sum, product) = two_sums(gradient, x, |h, x| {
+        let h = f64::from(h);
+        (h, h * f64::from((x - mean) * inverse))
     });
     let (mean_h, mean_product) = ((sum / length as f64) as f32, (product / length as f64) as f32);
     for (h, &x) in gradient.iter_mut().zip(x) {

@@ -82,6 +82,14 @@ struct Route {
     output: Shape,
 }
 
+/// What a convolution is run for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// Its output, or the gradient of its input.
+    Value,
+    WeightGradient,
+}
+
 impl Route {
     /// The convolution that is the vector-Jacobian product of this one.
     const fn reversed(self) -> Self {
@@ -141,17 +149,23 @@ impl Cpu {
     }
 
     /// The scheme for a convolution: a matter of shapes, never of the batch.
-    fn scheme(&self, route: Route) -> Option<Scheme> {
+    ///
+    /// With few channels the transforms cost more than they save. The bounds are where the
+    /// methods met in `examples/conv_speed.rs` (2 cores with AVX2, batch 32).
+    fn scheme(&self, route: Route, purpose: Purpose) -> Option<Scheme> {
         let Route { window, input, output, .. } = route;
-        if window.stride != 1 || input.channels < 8 || output.channels < 8 {
-            return None;
-        }
-        match (self.kernels, window.kernel) {
-            (Kernels::Fast, 3) => Some(Scheme::FourOfThree),
-            (Kernels::Fast, 5) => Some(Scheme::TwoOfFive),
-            (Kernels::Accurate, 3) => Some(Scheme::TwoOfThree),
-            _ => None,
-        }
+        let (scheme, fewest) = match (self.kernels, window.kernel, purpose) {
+            (Kernels::Fast, 3, Purpose::Value) => (Scheme::FourOfThree, 16 * 16),
+            (Kernels::Fast, 3, Purpose::WeightGradient) => (Scheme::FourOfThree, 24 * 32),
+            (Kernels::Fast, 5, Purpose::Value) => (Scheme::TwoOfFive, 16 * 16),
+            (Kernels::Fast, 5, Purpose::WeightGradient) => (Scheme::TwoOfFive, 24 * 32),
+            (Kernels::Accurate, 3, Purpose::Value) => (Scheme::TwoOfThree, 24 * 32),
+            (Kernels::Accurate, 3, Purpose::WeightGradient) => (Scheme::TwoOfThree, 32 * 48),
+            _ => return None,
+        };
+        let narrow = input.channels.min(output.channels) < 8;
+        let worth_it = window.stride == 1 && !narrow && input.channels * output.channels >= fewest;
+        worth_it.then_some(scheme)
     }
 
     fn winograd(&self, scheme: Scheme, route: Route) -> Convolution<'_> {
@@ -170,7 +184,7 @@ impl Cpu {
     }
 
     fn convolve(&self, route: Route, weight: &Weight, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {
-        if let Some(scheme) = self.scheme(route) {
+        if let Some(scheme) = self.scheme(route, Purpose::Value) {
             let packed = weight.form(Form::Winograd(scheme, route.direction));
             self.winograd(scheme, route).run(x, Filters { packed: &packed, bias }, y);
         } else {
@@ -187,7 +201,7 @@ impl Cpu {
             Direction::Gather => (route, x, dy),
             Direction::Scatter => (route.reversed(), dy, x),
         };
-        if let Some(scheme) = self.scheme(route) {
+        if let Some(scheme) = self.scheme(route, Purpose::WeightGradient) {
             self.winograd(scheme, route).add_gradient(x, dy, gradient.transformed(scheme));
         } else {
             let Route { window, input, output, .. } = route;
@@ -234,14 +248,23 @@ impl Cpu {
                 (0..wanted.len()).map(|index| &kept(saved, index).values[..]).collect()
             }
         };
-        let gradient_of = |index: usize| {
-            let mut own = self.copy(&gradient);
+        let gradient_of = |mut own: Value, index: usize| {
             if how == Interaction::Multiplicative {
                 pointwise::modulate_backward(self.level, own.image(), &inputs, index, &mut own.values);
             }
             self.fit_batch(own, saved.batches[index])
         };
-        wanted.iter().enumerate().map(|(index, &wanted)| wanted.then(|| gradient_of(index))).collect()
+        let last = wanted.iter().rposition(|&wanted| wanted);
+        let mut gradient = Some(gradient);
+        let mut own = |index: usize| {
+            let gradient = if Some(index) == last {
+                gradient.take()
+            } else {
+                gradient.as_ref().map(|all| self.copy(all))
+            };
+            gradient_of(gradient.expect("taken by the last one only"), index)
+        };
+        wanted.iter().enumerate().map(|(index, &wanted)| wanted.then(|| own(index))).collect()
     }
 }
 

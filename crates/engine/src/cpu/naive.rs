@@ -69,7 +69,7 @@ fn activate(activation: Activation, x: f64) -> f64 {
     if activation == Activation::Relu && x < 0.0 { 0.0 } else { x }
 }
 
-/// The input index of the winner of a window, with PyTorch's rules.
+/// The input index of the winner of a window, with the rules of `PyTorch`.
 fn winner(x: &[f64], input: Shape, size: usize, y: usize, column: usize, channel: usize) -> usize {
     let mut best = None;
     for dy in 0..size {

@@ -4,7 +4,7 @@ use super::simd::Level;
 use super::tasks::each_chunk;
 use crate::Shape;
 
-/// Whether `candidate` takes the place of `best`: a larger value, or NaN, as in PyTorch.
+/// Whether `candidate` takes the place of `best`: a larger value, or NaN, as in `PyTorch`.
 fn wins(candidate: f32, best: f32) -> bool {
     candidate > best || candidate.is_nan()
 }

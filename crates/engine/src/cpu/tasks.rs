@@ -12,7 +12,9 @@ pub(crate) fn each(count: usize, work: usize, task: impl Fn(usize) + Sync) {
     if count <= 1 || work < WORTH_SHARING {
         (0..count).for_each(&task);
     } else {
-        (0..count).into_par_iter().with_max_len(1).for_each(&task);
+        // Small enough pieces for threads that come late, large enough not to be all overhead.
+        let most = count.div_ceil(8 * rayon::current_num_threads());
+        (0..count).into_par_iter().with_max_len(most).for_each(&task);
     }
 }
 

@@ -247,12 +247,13 @@ fn run<T: Transform>(convolution: &Convolution, x: &[f32], filters: Filters, y: 
     let mut m = convolution.pool.take(block.m_length(planes, output.channels));
     for start in (0..tiles).step_by(block.tiles) {
         let count = block.tiles.min(tiles - start);
-        let parts = count.div_ceil(PART);
-        let part = |index: usize| start + index * PART..start + count.min((index + 1) * PART);
+        let size = part_of_block((input.channels, output.channels));
+        let parts = count.div_ceil(size);
+        let part = |index: usize| start + index * size..start + count.min((index + 1) * size);
         let to = Scatter::new(&mut v);
         each(parts, work, |index| {
             let (row, plane) = (block.row, block.v_plane);
-            let v = to.part(index * PART * row, to.length() - index * PART * row);
+            let v = to.part(index * size * row, to.length() - index * size * row);
             // SAFETY: the block has room for these tiles, and no other task has them.
             unsafe { level.run(InputTiles { tiling, x, tiles: part(index), v, row, plane, transform }) };
         });
@@ -280,7 +281,10 @@ fn run<T: Transform>(convolution: &Convolution, x: &[f32], filters: Filters, y: 
 }
 
 /// Tiles of a transform's task where all threads share a block.
-const PART: usize = 4;
+fn part_of_block((channels_in, channels_out): (usize, usize)) -> usize {
+    const VALUES: usize = 1 << 12;
+    (VALUES / (channels_in + channels_out)).clamp(4, 64)
+}
 
 /// Tiles that one thread takes through all three stages.
 fn small_block(planes: usize, (channels_in, channels_out): (usize, usize), tiles: usize) -> usize {
@@ -314,12 +318,13 @@ fn add_gradient<T: Transform>(convolution: &Convolution, x: &[f32], dy: &[f32], 
     let accumulator = Scatter::new(accumulator);
     for start in (0..tiles).step_by(block.tiles.max(1)) {
         let count = block.tiles.min(tiles - start);
-        let parts = count.div_ceil(PART);
+        let size = part_of_block((input.channels, output.channels));
+        let parts = count.div_ceil(size);
         let (to_v, to_m) = (Scatter::new(&mut v), Scatter::new(&mut m));
         each(parts, work, |index| {
-            let tiles = start + index * PART..start + count.min((index + 1) * PART);
+            let tiles = start + index * size..start + count.min((index + 1) * size);
             let (row, plane) = (block.row, block.v_plane);
-            let v = to_v.part(index * PART * row, to_v.length() - index * PART * row);
+            let v = to_v.part(index * size * row, to_v.length() - index * size * row);
             // SAFETY: the block has room for these tiles, and no other task has them.
             unsafe { level.run(InputTiles { tiling, x, tiles: tiles.clone(), v, row, plane, transform }) };
             let (m, plane) = (to_m, block.m_plane);
