@@ -5,7 +5,7 @@
 //! by a blurred, shifted copy of the outlines.
 
 use super::scene::{Light, Object, Scene};
-use super::texture::{hash, noise};
+use super::texture::hash;
 use super::vector::Vector;
 use crate::Image;
 
@@ -48,9 +48,9 @@ impl Canvas {
             let columns = self.span(x - part.reach.0, x + part.reach.0);
             // Rows go down, y goes up.
             for row in self.span(-(y + part.reach.1), part.reach.1 - y) {
-                let y = -self.at(row);
+                let (start, step) = part.row(-self.at(row));
                 for column in columns.clone() {
-                    let start = part.local(Vector(self.at(column), y, 0.0));
+                    let start = start + step * self.at(column);
                     let sample = row * self.side + column;
                     if let Some(z) = part.meet(start)
                         && z > self.depth[sample]
@@ -82,29 +82,19 @@ pub(super) fn render(scene: &Scene, size: usize) -> Rendered {
     let [left, right, bottom, top] = scene.object.bounds();
     let object_size = f64::from((right - left).max(top - bottom)) * 0.5;
 
-    let (mut surface, mut coverage) = (vec![Vector::default(); size * size], vec![0.0_f32; size * size]);
-    for (sample, &(object, part)) in canvas.seen.iter().enumerate() {
-        if object > 0 {
-            let (row, column) = (sample / side, sample % side);
-            let pixel = row / SAMPLES * size + column / SAMPLES;
-            let at = Vector(canvas.at(column), -canvas.at(row), canvas.depth[sample]);
-            let object = objects[usize::from(object) - 1];
-            surface[pixel] = surface[pixel] + shade(object, usize::from(part) - 1, at, &scene.light);
-            coverage[pixel] += 1.0;
-        }
-    }
-    let share = 1.0 / (SAMPLES * SAMPLES) as f32;
-    coverage.iter_mut().for_each(|covered| *covered *= share);
+    let pixels: Vec<(Vector, f32)> =
+        (0..size * size).map(|pixel| resolve(&canvas, &objects, &scene.light, pixel)).collect();
+    let coverage: Vec<f32> = pixels.iter().map(|pixel| pixel.1).collect();
     let shadow = soft_shadow(&coverage, size, &scene.light);
     let middle = grey(scene);
     let mut image = Image::black(size, size);
     for (pixel, out) in image.pixels.chunks_exact_mut(3).enumerate() {
         let (x, y) = (centre(pixel % size, size), -centre(pixel / size, size));
-        let mut light = surface[pixel] * share;
-        if coverage[pixel] < 1.0 {
+        let (mut light, covered) = pixels[pixel];
+        if covered < 1.0 {
             let lit =
                 scene.background.at(x, y, 2.0 / size as f32) * (1.0 - scene.light.shadow * shadow[pixel]);
-            light = light + lit * (1.0 - coverage[pixel]);
+            light = light + lit * (1.0 - covered);
         }
         let contrast = scene.properties.contrast as f32;
         for (channel, value) in light.array().into_iter().enumerate() {
@@ -115,6 +105,34 @@ pub(super) fn render(scene: &Scene, size: usize) -> Rendered {
         }
     }
     Rendered { image, occlusion, object_size }
+}
+
+/// Light from the solids in a pixel, and how much of it they cover.
+///
+/// Where one part fills three samples or four, the first and the last of them (corners
+/// across) stand for all: textures stay smooth at half the price.
+fn resolve(canvas: &Canvas, objects: &[&Object], light: &Light, pixel: usize) -> (Vector, f32) {
+    const N: usize = SAMPLES * SAMPLES;
+    let size = canvas.side / SAMPLES;
+    let corner = pixel / size * SAMPLES * canvas.side + pixel % size * SAMPLES;
+    let samples: [usize; N] = std::array::from_fn(|i| corner + i / SAMPLES * canvas.side + i % SAMPLES);
+    let seen = samples.map(|sample| canvas.seen[sample]);
+    let (mut sum, mut covered) = (Vector::default(), 0.0);
+    for (i, &what) in seen.iter().enumerate() {
+        if what.0 == 0 {
+            continue;
+        }
+        covered += 1.0;
+        let same = seen.iter().filter(|&&other| other == what).count();
+        let is_end = !seen[..i].contains(&what) || !seen[i + 1..].contains(&what);
+        if is_end {
+            let (row, column) = (samples[i] / canvas.side, samples[i] % canvas.side);
+            let at = Vector(canvas.at(column), -canvas.at(row), canvas.depth[samples[i]]);
+            let shaded = shade(objects[usize::from(what.0) - 1], usize::from(what.1) - 1, at, light);
+            sum = sum + shaded * if same > 2 { 0.5 * same as f32 } else { 1.0 };
+        }
+    }
+    (sum * (1.0 / N as f32), covered / N as f32)
 }
 
 fn centre(index: usize, size: usize) -> f32 {
@@ -146,8 +164,7 @@ fn shade(object: &Object, part: usize, at: Vector, light: &Light) -> Vector {
     for _ in 0..4 {
         highlight *= highlight;
     }
-    let uneven = 0.94 + 0.12 * noise(within * 5.0, object.texture_seed ^ 0x55);
-    albedo.times(light.lamp * facing + sky * open) * uneven + light.lamp * (0.6 * material.gloss * highlight)
+    albedo.times(light.lamp * facing + sky * open) + light.lamp * (0.6 * material.gloss * highlight)
 }
 
 /// The outlines, shifted away from the lamp and blurred (three box filters).

@@ -79,6 +79,12 @@ impl Placed {
         self.into.apply(point - self.centre)
     }
 
+    /// Points along a row of the picture in the solid's coordinates: the one at x = 0,
+    /// and the step for x + 1.
+    pub(super) fn row(&self, y: f32) -> (Vector, Vector) {
+        (self.local(Vector(0.0, y, 0.0)), self.into.transposed().0[0])
+    }
+
     /// How far towards the viewer from `start` (in the solid's coordinates) the surface
     /// is met that the viewer sees, if the line of sight meets it at all.
     pub(super) fn meet(&self, start: Vector) -> Option<f32> {
