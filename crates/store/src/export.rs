@@ -51,12 +51,12 @@ fn write_all(trajectories: &StoreTrajectories<'_>, part: &Path, work: &Work<'_>)
     let failed = |error| Error::io("write", part, error);
     let about = trajectories.description();
     let mut npz = NpzWriter::new(BufWriter::new(File::create(part).map_err(failed)?));
-    let identity = |row: ArrayView1<f32>| row.iter().map(|&value| f64::from(value)).collect();
+    let identity = |row: &ArrayView1<f32>| row.iter().map(|&value| f64::from(value)).collect();
     let read = |images| trajectories.representations(images);
     let all = StepMajor { name: "representations_all", n_values: about.n_units, read: &read, row: &identity };
     all.write(&mut npz, trajectories, (part, work))?;
     let read = |images| trajectories.outputs(images);
-    let row: &dyn Fn(ArrayView1<f32>) -> Vec<f64> = match trajectories.outputs_are() {
+    let row: &dyn Fn(&ArrayView1<f32>) -> Vec<f64> = match trajectories.outputs_are() {
         Outputs::Logits => &log_probabilities,
         Outputs::LogProbs => &identity,
     };
@@ -76,7 +76,7 @@ fn write_all(trajectories: &StoreTrajectories<'_>, part: &Path, work: &Work<'_>)
     let bias = readout.and_then(|readout| readout.bias.as_ref());
     let bytes: Vec<u8> = bias.iter().flat_map(|bias| bias.iter().flat_map(|b| b.to_le_bytes())).collect();
     let kind = if bias.is_some() { "<f4" } else { "<f8" };
-    let shape = [bias.map_or(0, |bias| bias.len())];
+    let shape = [if bias.is_some() { about.classes.len() } else { 0 }];
     begin(&mut npz, "readout_bias", kind, &shape).and_then(|mut w| w.write_all(&bytes)).map_err(failed)?;
     let finished = npz.zip_writer().finish().map_err(|error| failed(error.into()))?;
     let file = finished.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -88,7 +88,7 @@ struct StepMajor<'a> {
     name: &'a str,
     n_values: usize,
     read: &'a dyn Fn(std::ops::Range<usize>) -> Result<Array3<f32>, Error>,
-    row: &'a dyn Fn(ArrayView1<f32>) -> Vec<f64>,
+    row: &'a dyn Fn(&ArrayView1<f32>) -> Vec<f64>,
 }
 
 impl StepMajor<'_> {
@@ -111,7 +111,7 @@ impl StepMajor<'_> {
         let mut bytes = Vec::new();
         let mut put = |rows: &mut dyn Iterator<Item = ArrayView1<f32>>| {
             bytes.clear();
-            rows.for_each(|row| (self.row)(row).iter().for_each(|value| bytes.extend(value.to_le_bytes())));
+            rows.for_each(|row| (self.row)(&row).iter().for_each(|value| bytes.extend(value.to_le_bytes())));
             into.write_all(&bytes).map_err(failed)
         };
         let block = trajectories.block();
@@ -154,7 +154,7 @@ fn begin<'a>(npz: &'a mut Npz, name: &str, kind: &str, shape: &[usize]) -> io::R
 }
 
 /// `ln(clamp(softmax(logits), 1e-10, 1))`, in f64.
-fn log_probabilities(logits: ArrayView1<f32>) -> Vec<f64> {
+fn log_probabilities(logits: &ArrayView1<f32>) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let exponentials: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - f64::from(largest)).exp()).collect();
     let sum: f64 = exponentials.iter().sum();
@@ -228,9 +228,9 @@ mod tests {
             assert_eq!(block.labels, original.labels);
             assert_eq!(again.outputs_are(), Outputs::LogProbs);
             let argmax =
-                |row: ArrayView1<f32>| row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+                |row: &ArrayView1<f32>| row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
             for (a, b) in block.logits.lanes(Axis(2)).into_iter().zip(original.logits.lanes(Axis(2))) {
-                assert_eq!(argmax(a), argmax(b));
+                assert_eq!(argmax(&a), argmax(&b));
             }
             assert_eq!(again.description().readout, it.description().readout);
         }
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_probability_below_the_clamp_is_lifted_to_it() {
-        let logs = log_probabilities(ArrayView1::from(&[0.0, -100.0]));
+        let logs = log_probabilities(&ArrayView1::from(&[0.0, -100.0]));
         assert_eq!(logs, [0.0, 1e-10_f64.ln()]);
     }
 }

@@ -1,4 +1,26 @@
 //! Trajectories on disk: a Zarr group written in order, read lazily.
+//!
+//! ```text
+//! NAME.zarr/          attributes: format "redyn.trajectories", version, complete, and all of
+//!                     the plan: names, model card, digests, schedule, steps, classes, taps
+//!   labels            i64  [image]
+//!   image_id          text [image]
+//!   logits            f32  [image, step, class], or log_probs
+//!   taps/<area>       f32  [image, step, unit...]
+//!   readout/weight    f32  [class, unit]
+//!   readout/bias      f32  [class], where there is one
+//! ```
+//!
+//! The group is Zarr version 3 with consolidated metadata: zarr-python and xarray open it as
+//! it is. Activations are chunked by blocks of images, all steps of an image together, every
+//! chunk with its crc32c. What is absent is not there: a step without a value is not among an
+//! area's steps, a chunk that was not written reads as NaN in other tools and is an error here.
+//!
+//! - [`StorePlan`] says what is going to be written, [`estimate()`] what it will take,
+//!   [`StoreWriter`] writes it, block after block, and continues what was interrupted.
+//! - [`Store`] reads it: [`Store::trajectories`] is what analyses take.
+//! - [`export_npz`] and [`import_npz`] speak the layout of the published scripts;
+//!   [`import()`] reads other people's arrays as a [`Manifest`] describes them.
 
 mod digest;
 mod error;

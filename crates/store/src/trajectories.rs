@@ -140,9 +140,9 @@ impl<'a> StoreTrajectories<'a> {
         self.each_block(&self.area, &images, |image, values| {
             let into = all.slice_mut(s![image, .., ..]);
             if units.len() == n_units {
-                copy(values, into, &places)
+                copy(values, into, &places);
             } else {
-                average(values, into, &places, &units)
+                average(values, into, &places, &units);
             }
         })?;
         self.check_finite(&images, &self.area.0, &all)?;

@@ -105,7 +105,7 @@ impl StoredArray {
         place: impl FnOnce(Numbers) -> Place,
     ) -> Result<Self, Error> {
         let DType::Plain(element) = header.dtype() else {
-            return Err(not_numbers(path, key, header.dtype().descr()));
+            return Err(not_numbers(path, key, &header.dtype().descr()));
         };
         let kind = match (element.type_char(), element.size_field()) {
             (TypeChar::Bool | TypeChar::Uint, 1) => Kind::U8,
@@ -119,7 +119,7 @@ impl StoredArray {
             (TypeChar::Float, 2) => Kind::F16,
             (TypeChar::Float, 4) => Kind::F32,
             (TypeChar::Float, 8) => Kind::F64,
-            _ => return Err(not_numbers(path, key, element.to_string())),
+            _ => return Err(not_numbers(path, key, &element.to_string())),
         };
         let endian = match element.endianness() {
             npyz::Endianness::Big => Endian::Big,
@@ -167,7 +167,7 @@ impl StoredArray {
             Dtype::BF16 => Kind::Bf16,
             Dtype::F32 => Kind::F32,
             Dtype::F64 => Kind::F64,
-            other => return Err(not_numbers(path, key, format!("{other:?}"))),
+            other => return Err(not_numbers(path, key, &format!("{other:?}"))),
         };
         let offset = 8 + size + info.data_offsets.0 as u64;
         let numbers = Numbers { kind, endian: Endian::Little, order: Axes::FirstSlowest };
@@ -201,7 +201,7 @@ impl StoredArray {
             Datatype::FixedPoint { size: 8, .. } => Kind::I64,
             Datatype::FloatingPoint { size: 4, .. } => Kind::F32,
             Datatype::FloatingPoint { size: 8, .. } => Kind::F64,
-            other => return Err(not_numbers(path, key, format!("{other:?}"))),
+            other => return Err(not_numbers(path, key, &format!("{other:?}"))),
         };
         let shape = dataset.shape().iter().map(|&size| size as usize).collect();
         let place = Place::Hdf5 { dataset: Box::new(dataset), kind };
@@ -352,7 +352,7 @@ fn missing_key(path: &Path, key: &str, known: &[String]) -> Error {
     Error::MissingKey { path: path.to_owned(), key: key.to_owned(), known }
 }
 
-fn not_numbers(path: &Path, key: String, dtype: String) -> Error {
+fn not_numbers(path: &Path, key: String, dtype: &str) -> Error {
     let reason = format!("elements of type {dtype} are not numbers known here");
     Error::ImportArray { path: path.to_owned(), key, reason }
 }
