@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap};
+use crate::resample::bootstrap;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 
@@ -45,14 +45,19 @@ impl Analysis for Accuracy {
         let rows = material.rows;
         let (n_images, n_steps) = (rows.n_images(), rows.n_steps());
         let sizes = vec![n_images; n_steps + 1];
+        let right: Vec<f64> = (0..n_images)
+            .flat_map(|image| rows.answers(image).iter().map(move |&answer| (image, answer)))
+            .map(|(image, answer)| f64::from(u8::from(answer == rows.labels[image])))
+            .collect();
         let estimates = bootstrap(&rows.labels, &material.options.uncertainty, &sizes, |weights| {
-            let mut right = vec![Mean::default(); n_steps];
-            for (image, &weight) in weights.iter().enumerate() {
-                for (mean, &answer) in right.iter_mut().zip(rows.answers(image)) {
-                    mean.add(f64::from(u8::from(answer == rows.labels[image])), weight);
+            let mut totals = vec![0.0; n_steps];
+            for (right, &weight) in right.chunks_exact(n_steps).zip(weights) {
+                for (total, right) in totals.iter_mut().zip(right) {
+                    *total += weight * right;
                 }
             }
-            let mut values: Vec<Option<f64>> = right.iter().map(|mean| mean.value()).collect();
+            let n: f64 = weights.iter().sum();
+            let mut values: Vec<Option<f64>> = totals.iter().map(|total| Some(total / n)).collect();
             values.push(values[n_steps - 1].zip(values[0]).map(|(last, first)| last - first));
             values
         });

@@ -62,10 +62,7 @@ impl Analysis for Boundary {
             contrast(material, ("depth in the zone of the true class", "activation"), |image, step| {
                 readout.depth[[image, step]]
             });
-        let margin =
-            contrast(material, ("distance to leaving the current zone", "activation"), |image, step| {
-                readout.margin[[image, step]]
-            });
+        let margin = material.margin(readout).clone();
         let angle =
             |image: usize, step: usize| angle(readout.depth[[image, step]]?, rows.norms[[image, step]]);
         let angle = (!readout.biased)

@@ -3,12 +3,13 @@
 //! Every rule of decision is written down here, before any data are seen; the interval over
 //! images decides.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::contrast::{Groups, contrast};
+use crate::contrast::{Contrast, Groups};
 use crate::resample::{Mean, Strata, bootstrap, mean, p_value};
 use crate::table::Table;
-use crate::{Analysis, Error, Estimate, FutureClass, Material};
+use crate::{Analysis, Error, Estimate, Material};
 
 /// When a claim holds. The whole interval must be where the claim says.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,7 +151,7 @@ const STATEMENTS: &[Statement] = &[
         rule: Rule::Above(0.0),
         evidence: |material| {
             let rows = material.rows;
-            contrasted(material, "activation", |image, step| Some(rows.norms[[image, step]]))
+            contrasted(material, material.norm(), |image, step| Some(rows.norms[[image, step]]))
         },
     },
     Statement {
@@ -163,7 +164,8 @@ const STATEMENTS: &[Statement] = &[
         rule: Rule::Above(0.0),
         evidence: |material| {
             let readout = material.rows.need_readout(Claims::NAME).map_err(|error| error.to_string())?;
-            contrasted(material, "", |image, step| readout.cosine_answer[[image, step]])
+            let cosine = material.cosine(readout);
+            contrasted(material, cosine, |image, step| readout.cosine_answer[[image, step]])
         },
     },
     Statement {
@@ -175,7 +177,8 @@ const STATEMENTS: &[Statement] = &[
         rule: Rule::Above(0.0),
         evidence: |material| {
             let readout = material.rows.need_readout(Claims::NAME).map_err(|error| error.to_string())?;
-            contrasted(material, "activation", |image, step| readout.margin[[image, step]])
+            let margin = material.margin(readout);
+            contrasted(material, margin, |image, step| readout.margin[[image, step]])
         },
     },
     Statement {
@@ -197,7 +200,7 @@ const STATEMENTS: &[Statement] = &[
         unit: "",
         rule: Rule::Above(0.0),
         evidence: |material| {
-            let found = FutureClass::analyse(material).map_err(|error| error.to_string())?;
+            let found = material.future_class().map_err(|error| error.to_string())?;
             found.average_difference.map(|effect| (Some(effect), None)).ok_or_else(|| found.notes.join("; "))
         },
     },
@@ -308,7 +311,7 @@ fn mean_per_image(
         let mut stream = redyn_core::random::Stream::new(uncertainty.seed, &[b as u64, 4]);
         mean(values.iter().map(|&(_, value)| if stream.coin() { value } else { -value }))
     };
-    let null: Vec<f64> = (0..uncertainty.replicates).filter_map(null).collect();
+    let null: Vec<f64> = (0..uncertainty.replicates).into_par_iter().filter_map(null).collect();
     let p = effect.and_then(|effect| match rule {
         Rule::NotZero => {
             let sizes: Vec<f64> = null.iter().map(|value| value.abs()).collect();
@@ -323,26 +326,31 @@ fn mean_per_image(
 /// stably correct images of each class.
 fn contrasted(
     material: &Material,
-    unit: &str,
-    value: impl Fn(usize, usize) -> Option<f64> + Sync,
+    contrast: &Contrast,
+    value: impl Fn(usize, usize) -> Option<f64>,
 ) -> Evidence {
-    let effect = contrast(material, ("", unit), &value).average.difference;
-    let Some(effect) = effect else {
-        return Err("no step has both images correct now and images not yet correct".into());
+    let Some(effect) = contrast.average.difference else {
+        return Err(NO_PAIR_OF_GROUPS.into());
     };
-    let mut groups = Groups::new(material);
+    let groups = Groups::new(material);
+    let values = groups.gather(value);
     let labels: Vec<usize> = groups.members.iter().map(|&(image, _)| material.rows.labels[image]).collect();
     let (strata, uncertainty) = (Strata::new(&labels), &material.options.uncertainty);
-    let steps: Vec<usize> = groups.members.iter().map(|&(_, stable)| stable).collect();
+    let (images, steps): (Vec<usize>, Vec<usize>) = groups.members.iter().copied().unzip();
     let everyone = vec![1.0; material.rows.n_images()];
-    let mut null = Vec::with_capacity(uncertainty.replicates);
-    for b in 0..uncertainty.replicates {
-        let shuffled = strata.shuffle(uncertainty.seed, b, &steps);
-        groups.members.iter_mut().zip(shuffled).for_each(|(member, stable)| member.1 = stable);
-        null.extend(groups.statistics(&everyone, &value).last().copied().flatten());
-    }
+    let null: Vec<Option<f64>> = (0..uncertainty.replicates)
+        .into_par_iter()
+        .map(|b| {
+            let shuffled = strata.shuffle(uncertainty.seed, b, &steps);
+            let members = images.iter().copied().zip(shuffled).collect();
+            Groups { members, ..groups }.statistics(&everyone, &values).pop().flatten()
+        })
+        .collect();
+    let null: Vec<f64> = null.into_iter().flatten().collect();
     Ok((Some(effect), p_value(effect.value, &null)))
 }
+
+const NO_PAIR_OF_GROUPS: &str = "no step has both images correct now and images not yet correct";
 
 fn nobody() -> String {
     "no image is stably correct".into()
@@ -395,17 +403,15 @@ fn regardless_of_correctness(material: &Material) -> Evidence {
     let rows = material.rows;
     let groups = Groups::new(material);
     let last = rows.n_steps() - 1;
-    let value = |image: usize, step: usize| (step < last).then(|| rows.changes[[image, step]]);
-    let smaller = groups.sizes(value).pop().unwrap_or(0);
+    let changes = groups.gather(|image, step| (step < last).then(|| rows.changes[[image, step]]));
+    let smaller = groups.sizes(&changes).pop().unwrap_or(0);
     let effect = bootstrap(&rows.labels, &material.options.uncertainty, &[smaller], |weights| {
-        let statistics = groups.statistics(weights, value);
+        let statistics = groups.statistics(weights, &changes);
         let [correct, not_yet, difference] = statistics[statistics.len() - 3..] else { return vec![None] };
         let both = correct.zip(not_yet).map(|(a, b)| f64::midpoint(a, b)).filter(|&both| both > 0.0);
         vec![difference.zip(both).map(|(difference, both)| difference / both)]
     })[0];
-    effect
-        .map(|effect| (Some(effect), None))
-        .ok_or_else(|| "no step has both images correct now and images not yet correct".into())
+    effect.map(|effect| (Some(effect), None)).ok_or_else(|| NO_PAIR_OF_GROUPS.into())
 }
 
 fn training_matters(material: &Material) -> Evidence {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap, mean};
+use crate::resample::{bootstrap, mean};
 use crate::table::Table;
 use crate::{Estimate, Material, Series, counts_by_step, timesteps_analyse};
 
@@ -55,41 +55,53 @@ impl Groups {
         }
     }
 
+    /// A quantity at every step of every member.
+    pub(crate) fn gather(&self, value: impl Fn(usize, usize) -> Option<f64>) -> Values {
+        let images = self.members.iter().map(|&(image, _)| image);
+        let all = images.flat_map(|image| (0..self.n_steps).map(move |step| (image, step)));
+        let (values, present) =
+            all.map(|(image, step)| value(image, step).map_or((0.0, 0.0), |value| (value, 1.0))).unzip();
+        Values { values, present }
+    }
+
     /// Per step: mean of the correct, of the not yet, and their difference; then the same
     /// three averaged over the analysed steps where both groups hold images.
-    pub(crate) fn statistics(
-        &self,
-        weights: &[f64],
-        value: impl Fn(usize, usize) -> Option<f64>,
-    ) -> Vec<Option<f64>> {
-        let mut means = vec![Mean::default(); 2 * self.n_steps];
-        for &(image, stable) in self.members.iter().filter(|&&(image, _)| weights[image] > 0.0) {
-            for step in 0..self.n_steps {
-                if let Some(value) = value(image, step) {
-                    let group = if stable <= step { 0 } else { self.n_steps };
-                    means[group + step].add(value, weights[image]);
-                }
+    pub(crate) fn statistics(&self, weights: &[f64], values: &Values) -> Vec<Option<f64>> {
+        let n_steps = self.n_steps;
+        let (mut totals, mut counts) = (vec![0.0; 2 * n_steps], vec![0.0; 2 * n_steps]);
+        let rows = values.values.chunks_exact(n_steps).zip(values.present.chunks_exact(n_steps));
+        for (&(image, stable), (values, present)) in self.members.iter().zip(rows) {
+            let weight = weights[image];
+            if weight == 0.0 {
+                continue;
+            }
+            for step in 0..n_steps {
+                let group = if step < stable { n_steps } else { 0 };
+                totals[group + step] += weight * values[step];
+                counts[group + step] += weight * present[step];
             }
         }
-        let mut values: Vec<Option<f64>> = means.iter().map(|mean| mean.value()).collect();
+        let mean_of = |(&total, &count): (&f64, &f64)| (count > 0.0).then(|| total / count);
+        let mut means: Vec<Option<f64>> = totals.iter().zip(&counts).map(mean_of).collect();
         let pairs: Vec<Option<(f64, f64)>> =
-            (0..self.n_steps).map(|step| values[step].zip(values[self.n_steps + step])).collect();
-        values.extend(pairs.iter().map(|pair| pair.map(|(correct, not_yet)| correct - not_yet)));
+            (0..n_steps).map(|step| means[step].zip(means[n_steps + step])).collect();
+        means.extend(pairs.iter().map(|pair| pair.map(|(correct, not_yet)| correct - not_yet)));
         let both = || pairs[..self.window].iter().flatten();
-        values.extend([
+        means.extend([
             mean(both().map(|pair| pair.0)),
             mean(both().map(|pair| pair.1)),
             mean(both().map(|pair| pair.0 - pair.1)),
         ]);
-        values
+        means
     }
 
     /// Number of images behind each of [`Groups::statistics`].
-    pub(crate) fn sizes(&self, value: impl Fn(usize, usize) -> Option<f64>) -> Vec<usize> {
+    pub(crate) fn sizes(&self, values: &Values) -> Vec<usize> {
         let n_steps = self.n_steps;
+        let present = |member: usize, step: usize| values.present[member * n_steps + step] > 0.0;
         let mut sizes = vec![0; 3 * n_steps];
-        for &(image, stable) in &self.members {
-            for step in (0..n_steps).filter(|&step| value(image, step).is_some()) {
+        for (member, &(_, stable)) in self.members.iter().enumerate() {
+            for step in (0..n_steps).filter(|&step| present(member, step)) {
                 sizes[if stable <= step { step } else { n_steps + step }] += 1;
             }
         }
@@ -98,10 +110,11 @@ impl Groups {
         }
         let both: Vec<usize> = (0..self.window).filter(|&step| sizes[2 * n_steps + step] > 0).collect();
         let taking_part = |now: bool| {
-            let here = |&&(image, stable): &&(usize, usize)| {
-                both.iter().any(|&step| (stable <= step) == now && value(image, step).is_some())
+            let here = |&member: &usize| {
+                let stable = self.members[member].1;
+                both.iter().any(|&step| (stable <= step) == now && present(member, step))
             };
-            self.members.iter().filter(here).count()
+            (0..self.members.len()).filter(here).count()
         };
         let (correct, not_yet) = (taking_part(true), taking_part(false));
         sizes.extend([correct, not_yet, correct.min(not_yet)]);
@@ -109,16 +122,25 @@ impl Groups {
     }
 }
 
+/// A quantity of the members of [`Groups`]: `[member, step]`, flat.
+pub(crate) struct Values {
+    /// 0 where there is none.
+    values: Vec<f64>,
+    /// 1 where there is a value, else 0.
+    present: Vec<f64>,
+}
+
 /// Contrast a quantity, given per image and step, between the two groups.
 pub(crate) fn contrast(
     material: &Material,
     (quantity, unit): (&str, &str),
-    value: impl Fn(usize, usize) -> Option<f64> + Sync,
+    value: impl Fn(usize, usize) -> Option<f64>,
 ) -> Contrast {
     let groups = Groups::new(material);
-    let sizes = groups.sizes(&value);
+    let values = groups.gather(value);
+    let sizes = groups.sizes(&values);
     let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        groups.statistics(weights, &value)
+        groups.statistics(weights, &values)
     });
     let n_steps = groups.n_steps;
     let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();

@@ -7,7 +7,7 @@ use redyn_core::random::Stream;
 use redyn_core::{Block, Description, Diagnose, Hierarchy, Readout, Stop, TrajectorySource};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{Material, Options, Uncertainty};
+use crate::{Material, Options, Shared, Uncertainty};
 
 const N_CLASSES: usize = 8;
 const N_UNITS: usize = 11;
@@ -187,6 +187,7 @@ pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnO
         outcomes: &outcomes,
         untrained: Some((&twin.about.name, &untrained)),
         options,
+        shared: &Shared::default(),
     });
 }
 

@@ -46,34 +46,43 @@ struct Crowd {
     /// Its true class, as a position in the list of classes that occur here.
     labels: Vec<usize>,
     n_labels: usize,
-    /// `cos(r_i, w_k)` for every image and class that occurs: `[image, label]`; `None` where
-    /// a length is zero.
-    cosines: Vec<Option<f64>>,
+    /// 1, or 0 for an image at the origin, which has no cosines but is a neighbour to others.
+    present: Vec<f64>,
+    /// `cos(r_i, w_k)` for every image and class that occurs: `[image, label]`.
+    cosines: Vec<f64>,
 }
 
 impl Crowd {
     /// Add to the means over own classes and over pairs.
     ///
     /// With `m` the multiplicities, `Σ_{i,j} m_i m_j [y_i ≠ y_j] cos(r_i, w_{y_j})` is
-    /// `Σ_i m_i Σ_{k ≠ y_i} M_k cos(r_i, w_k)` with `M_k = Σ_{j: y_j = k} m_j`: no pair is
+    /// `Σ_k M_k Σ_{i: y_i ≠ k} m_i cos(r_i, w_k)` with `M_k = Σ_{j: y_j = k} m_j`: no pair is
     /// visited.
     fn add(&self, weights: &[f64], own: &mut Mean, other: &mut Mean) {
-        let mut present = vec![0.0; self.n_labels];
-        for (&image, &label) in self.images.iter().zip(&self.labels) {
-            present[label] += weights[image];
-        }
-        let rows = self.cosines.chunks_exact(self.n_labels);
-        for ((&image, &label), cosines) in self.images.iter().zip(&self.labels).zip(rows) {
-            let weight = weights[image];
+        let n_labels = self.n_labels;
+        // Per class: how often it occurs, how often with cosines, and sums of cosines with it,
+        // over all images and over its own.
+        let (mut occurs, mut present) = (vec![0.0; n_labels], vec![0.0; n_labels]);
+        let (mut of_all, mut of_own) = (vec![0.0; n_labels], vec![0.0; n_labels]);
+        for (at, cosines) in self.cosines.chunks_exact(n_labels).enumerate() {
+            let weight = weights[self.images[at]];
             if weight == 0.0 {
                 continue;
             }
-            for (class, (&cosine, &count)) in cosines.iter().zip(&present).enumerate() {
-                match cosine {
-                    Some(cosine) if class == label => own.add(cosine, weight),
-                    Some(cosine) => other.add(cosine, weight * count),
-                    None => {}
-                }
+            let (label, with_cosines) = (self.labels[at], weight * self.present[at]);
+            occurs[label] += weight;
+            present[label] += with_cosines;
+            of_own[label] += with_cosines * cosines[label];
+            for (sum, cosine) in of_all.iter_mut().zip(cosines) {
+                *sum += with_cosines * cosine;
+            }
+        }
+        let everyone: f64 = present.iter().sum();
+        for class in 0..n_labels {
+            own.add_sum(of_own[class], present[class]);
+            let others = everyone - present[class];
+            if others > 0.0 {
+                other.add_sum(occurs[class] * (of_all[class] - of_own[class]), occurs[class] * others);
             }
         }
     }
@@ -90,34 +99,7 @@ impl Analysis for FutureClass {
     const REFERENCE: &'static str = "Thorat, Doerig & Kietzmann 2023 (arXiv 2308.12435), figures 2C and 3A";
 
     fn analyse(material: &Material) -> Result<Self, Error> {
-        let groups = Groups::new(material);
-        let crowds = crowds(material, &groups)?;
-        let (n_steps, window) = (groups.n_steps, groups.window);
-        let sizes = sizes(&crowds, window);
-        let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-            statistics(&crowds, window, weights)
-        });
-        let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
-        let n_pairs: Vec<usize> = crowds.iter().map(|crowds| crowds.iter().map(n_pairs).sum()).collect();
-        let mut notes = Vec::new();
-        if groups.members.is_empty() {
-            notes.push("no image is stably correct: nothing to compare".into());
-        } else if crowds.iter().all(Vec::is_empty) {
-            notes.push("every stably correct image is correct from t=0: none has a future class".into());
-        } else if n_pairs.iter().all(|&n| n == 0) {
-            notes.push("no two images of different classes share a wrong zone: there are no pairs".into());
-        }
-        Ok(Self {
-            timesteps_analyse: window,
-            own: series(0),
-            other: series(1),
-            difference: series(2),
-            n_pairs,
-            average_own: estimates[3 * n_steps],
-            average_other: estimates[3 * n_steps + 1],
-            average_difference: estimates[3 * n_steps + 2],
-            notes,
-        })
+        material.future_class().cloned()
     }
 
     fn tables(&self) -> Vec<Table> {
@@ -152,23 +134,62 @@ impl Analysis for FutureClass {
     }
 }
 
+impl FutureClass {
+    /// The analysis itself; [`Material::future_class`] keeps its result for the claims.
+    pub(crate) fn compute(material: &Material) -> Result<Self, Error> {
+        let groups = Groups::new(material);
+        let crowds = crowds(material, &groups)?;
+        let (n_steps, window) = (groups.n_steps, groups.window);
+        let sizes = sizes(&crowds, window);
+        let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
+            statistics(&crowds, window, weights)
+        });
+        let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
+        let n_pairs: Vec<usize> = crowds.iter().map(|crowds| crowds.iter().map(n_pairs).sum()).collect();
+        let mut notes = Vec::new();
+        if groups.members.is_empty() {
+            notes.push("no image is stably correct: nothing to compare".into());
+        } else if crowds.iter().all(Vec::is_empty) {
+            notes.push("every stably correct image is correct from t=0: none has a future class".into());
+        } else if n_pairs.iter().all(|&n| n == 0) {
+            notes.push("no two images of different classes share a wrong zone: there are no pairs".into());
+        }
+        Ok(Self {
+            timesteps_analyse: window,
+            own: series(0),
+            other: series(1),
+            difference: series(2),
+            n_pairs,
+            average_own: estimates[3 * n_steps],
+            average_other: estimates[3 * n_steps + 1],
+            average_difference: estimates[3 * n_steps + 2],
+            notes,
+        })
+    }
+}
+
 /// The crowded zones of every step.
 fn crowds(material: &Material, groups: &Groups) -> Result<Vec<Vec<Crowd>>, Error> {
     let rows = material.rows;
     let readout = rows.need_readout(FutureClass::NAME)?;
+    if let Some(class) = readout.weight_norms.iter().position(|&norm| norm == 0.0) {
+        let class = material.trajectories.description().classes[class].clone();
+        return Err(Error::ZeroReadout { trajectories: rows.name.clone(), class });
+    }
     let crowd = |step: usize, images: Vec<usize>| {
         let mut classes: Vec<usize> = images.iter().map(|&image| rows.labels[image]).collect();
         classes.sort_unstable();
         classes.dedup();
         let position = |label: usize| classes.binary_search(&label).expect("every label is listed");
-        let cosine = |image: usize, class: usize| {
-            let exists = rows.norms[[image, step]] > 0.0 && readout.weight_norms[class] > 0.0;
-            readout.cosines_before(image, step).filter(|_| exists).map(|cosines| cosines[class])
+        let cosines = |image: usize| {
+            let all = readout.cosines_before(image, step).expect("rows hold the steps before the final run");
+            classes.iter().map(|&class| all[class])
         };
         Crowd {
             labels: images.iter().map(|&image| position(rows.labels[image])).collect(),
             n_labels: classes.len(),
-            cosines: images.iter().flat_map(|&n| classes.iter().map(move |&k| cosine(n, k))).collect(),
+            present: images.iter().map(|&n| f64::from(u8::from(rows.norms[[n, step]] > 0.0))).collect(),
+            cosines: images.iter().flat_map(|&image| cosines(image)).collect(),
             images,
         }
     };

@@ -28,6 +28,7 @@ mod registry;
 mod resample;
 mod rows;
 mod run;
+mod shared;
 mod spearman;
 mod stable_step;
 mod table;
@@ -48,6 +49,7 @@ pub use readout_similarity::{HierarchyAgreement, Linkage, Merge, NormSpread, Rea
 pub use registry::{ANALYSES, Analysis, Entry, Finding, find};
 pub use rows::{Plan, Quantities, ReadoutRows, Rows};
 pub use run::{Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse};
+pub use shared::Shared;
 pub use stable_step::{
     Course, CourseShare, FirstOccurrence, MinimumRun, Outcome, StableRule, StableStep, counts_by_step,
     timesteps_analyse,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::contrast::{Contrast, contrast, contrast_table, notes};
+use crate::contrast::{Contrast, contrast_table, notes};
 use crate::table::Table;
 use crate::{Analysis, Error, Material, counts_by_step, timesteps_analyse};
 
@@ -31,12 +31,10 @@ impl Analysis for NowCorrect {
 
     fn analyse(material: &Material) -> Result<Self, Error> {
         let rows = material.rows;
-        let norm = contrast(material, ("norm", "activation"), |image, step| Some(rows.norms[[image, step]]));
+        let norm = material.norm().clone();
         let mut notes = notes(&norm);
         let cosine = match rows.need_readout(Self::NAME) {
-            Ok(readout) => Some(contrast(material, ("cosine with the answer", ""), |image, step| {
-                readout.cosine_answer[[image, step]]
-            })),
+            Ok(readout) => Some(material.cosine(readout).clone()),
             Err(error) => {
                 notes.push(format!("no cosines: {error}"));
                 None

@@ -24,7 +24,7 @@ impl Default for Options {
             stable: StableRule::default(),
             uncertainty: Uncertainty::default(),
             plane: PlaneOptions::default(),
-            memory: 256 << 20,
+            memory: 128 << 20,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which classes the readout holds to be alike.
 
 use kodama::Method;
+use rayon::prelude::*;
 use redyn_core::Hierarchy;
 use redyn_core::random::Stream;
 use serde::{Deserialize, Serialize};
@@ -267,6 +268,7 @@ fn agreement(
     }
     let uncertainty = &material.options.uncertainty;
     let null: Vec<f64> = (0..uncertainty.replicates)
+        .into_par_iter()
         .filter_map(|b| {
             let mut place: Vec<usize> = (0..n).collect();
             Stream::new(uncertainty.seed, &[b as u64, 2]).shuffle(&mut place);

@@ -121,6 +121,12 @@ impl Mean {
         self.weight += weight;
     }
 
+    /// Add many values at once: their weighted sum, and the sum of their weights.
+    pub(crate) fn add_sum(&mut self, total: f64, weight: f64) {
+        self.total += total;
+        self.weight += weight;
+    }
+
     pub(crate) fn value(self) -> Option<f64> {
         (self.weight > 0.0).then(|| self.total / self.weight)
     }

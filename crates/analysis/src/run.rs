@@ -6,7 +6,7 @@ use redyn_core::{Diagnose, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{ANALYSES, Entry, Error, Finding, Options, Outcome, find};
+use crate::{ANALYSES, Entry, Error, Finding, Options, Outcome, Shared, find};
 
 /// One network to analyse, with its untrained twin if there is one.
 #[derive(Clone, Copy)]
@@ -51,6 +51,8 @@ pub struct Material<'a> {
     pub untrained: Option<(&'a str, &'a Rows)>,
     /// Every choice.
     pub options: &'a Options,
+    /// What several analyses need, found once; begin with `Shared::default()`.
+    pub shared: &'a Shared,
 }
 
 /// Everything found about several networks.
@@ -171,6 +173,7 @@ fn analyse_network(
         outcomes: &outcomes,
         untrained: untrained.map(|twin| twin.name.as_str()).zip(twin_rows.as_ref()),
         options,
+        shared: &Shared::default(),
     };
     let (mut findings, mut omitted) = (Vec::new(), Vec::new());
     for entry in entries {

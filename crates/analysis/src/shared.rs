@@ -1,0 +1,46 @@
+//! What several analyses of one network need, found once.
+
+use std::sync::OnceLock;
+
+use crate::contrast::{Contrast, contrast};
+use crate::rows::ReadoutRows;
+use crate::{Error, FutureClass, Material};
+
+/// Results kept between the analyses of one network.
+#[derive(Debug, Default)]
+pub struct Shared {
+    norm: OnceLock<Contrast>,
+    cosine: OnceLock<Contrast>,
+    margin: OnceLock<Contrast>,
+    future_class: OnceLock<FutureClass>,
+}
+
+impl Material<'_> {
+    /// `‖r_n(t)‖₂`, correct now against not yet.
+    pub(crate) fn norm(&self) -> &Contrast {
+        let value = |image: usize, step: usize| Some(self.rows.norms[[image, step]]);
+        self.shared.norm.get_or_init(|| contrast(self, ("norm", "activation"), value))
+    }
+
+    /// `cos(r_n(t), w_{c_n(t)})`, correct now against not yet.
+    pub(crate) fn cosine(&self, readout: &ReadoutRows) -> &Contrast {
+        let value = |image: usize, step: usize| readout.cosine_answer[[image, step]];
+        self.shared.cosine.get_or_init(|| contrast(self, ("cosine with the answer", ""), value))
+    }
+
+    /// Distance to leaving the current zone, correct now against not yet.
+    pub(crate) fn margin(&self, readout: &ReadoutRows) -> &Contrast {
+        let value = |image: usize, step: usize| readout.margin[[image, step]];
+        let quantity = ("distance to leaving the current zone", "activation");
+        self.shared.margin.get_or_init(|| contrast(self, quantity, value))
+    }
+
+    /// The signature of the future class.
+    pub(crate) fn future_class(&self) -> Result<&FutureClass, Error> {
+        if let Some(found) = self.shared.future_class.get() {
+            return Ok(found);
+        }
+        let found = FutureClass::compute(self)?;
+        Ok(self.shared.future_class.get_or_init(|| found))
+    }
+}
