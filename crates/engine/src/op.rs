@@ -23,7 +23,7 @@ pub struct Conv {
 }
 
 /// A transposed convolution of stride 2 that doubles height and width: kernel
-/// `2·padding + 1`, output padding 1 in PyTorch's words.
+/// `2·padding + 1`, output padding 1 in `PyTorch`'s words.
 ///
 /// `y[o, Y, X] = b[o] + Σ_{i, ky, kx} W[i, o, ky, kx] · x[i, (Y + p − ky) / 2, (X + p − kx) / 2]`,
 /// only where both indices are whole and inside the map.
@@ -82,7 +82,7 @@ pub enum Op {
     },
     /// Largest value of windows of `size × size`, `size` apart; what is left over at
     /// the lower and right border is not looked at. A window's gradient goes to its
-    /// first maximum in row-major order, as in PyTorch.
+    /// first maximum in row-major order, as in `PyTorch`.
     MaxPool {
         /// Side and distance of the windows.
         size: usize,
@@ -165,7 +165,7 @@ pub enum OpError {
     },
 }
 
-/// The divisor's guard in every layer norm here, as in PyTorch.
+/// The divisor's guard in every layer norm here, as in `PyTorch`.
 pub(crate) const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 impl Op {
@@ -289,10 +289,12 @@ impl Op {
     /// What the backward pass must still have in hand.
     pub const fn reads(&self) -> Reads {
         let (inputs, output) = match self {
-            Self::Conv(_) | Self::ConvTranspose(_) | Self::Linear { .. } => (true, false),
-            Self::MaxPool { .. } | Self::Combine(Interaction::Multiplicative) | Self::LayerNorm(_) => {
-                (true, false)
-            }
+            Self::Conv(_)
+            | Self::ConvTranspose(_)
+            | Self::Linear { .. }
+            | Self::MaxPool { .. }
+            | Self::Combine(Interaction::Multiplicative)
+            | Self::LayerNorm(_) => (true, false),
             Self::Activate(_) => (false, true),
             Self::AveragePool | Self::Combine(Interaction::Additive) | Self::Scale(_) | Self::Zeros(_) => {
                 (false, false)

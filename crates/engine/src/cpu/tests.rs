@@ -230,14 +230,18 @@ fn others() -> Vec<Case> {
 #[test]
 fn convolutions_on_every_path_equal_their_naive_twins() {
     for case in convolutions() {
-        every_path().iter().for_each(|cpu| case.check(cpu));
+        for cpu in every_path() {
+            case.check(&cpu);
+        }
     }
 }
 
 #[test]
 fn other_operations_on_every_path_equal_their_naive_twins() {
     for case in others() {
-        every_path().iter().for_each(|cpu| case.check(cpu));
+        for cpu in every_path() {
+            case.check(&cpu);
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Weight {
                 };
                 match direction {
                     Direction::Gather => pack(second, first).pack(|i, o, ky, kx| at(o, i, ky, kx)),
-                    Direction::Scatter => pack(first, second).pack(|i, o, ky, kx| at(i, o, ky, kx)),
+                    Direction::Scatter => pack(first, second).pack(at),
                 }
             }
             Form::Winograd(scheme, direction) => {

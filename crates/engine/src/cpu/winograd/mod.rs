@@ -15,6 +15,7 @@ mod tiles;
 mod transform;
 
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 
 use self::tiles::{GradientTiles, InputTiles, OutputTiles, Tiling};
@@ -141,7 +142,7 @@ struct Multiply<'a> {
     channels: (usize, usize),
     block: &'a Block,
     /// Rows for panels of 16 and of 8.
-    rows: [&'a [Row]; 2],
+    rows: &'a [Vec<Row>; 2],
     v: &'a [f32],
     u: &'a [f32],
     m: Scatter<'a>,
@@ -174,109 +175,132 @@ impl Multiply<'_> {
 /// all threads share one large block.
 const SMALL_FILTERS: usize = 36 * 256 * 256;
 
+/// A batch on its way through a convolution.
+#[derive(Clone, Copy)]
+struct Job<'a, T> {
+    convolution: &'a Convolution<'a>,
+    tiling: Tiling,
+    filters: Filters<'a>,
+    x: &'a [f32],
+    y: Scatter<'a>,
+    /// Tiles of the whole batch.
+    tiles: usize,
+    transform: PhantomData<T>,
+}
+
 fn run<T: Transform>(convolution: &Convolution, x: &[f32], filters: Filters, y: &mut [f32]) {
-    let Convolution { level, input, output, .. } = *convolution;
-    let tiling = Tiling::new::<T>(input, output, convolution.padding);
-    let planes = T::SIDE * T::SIDE;
+    let Convolution { input, output, padding, .. } = *convolution;
+    let tiling = Tiling::new::<T>(input, output, padding);
     let tiles = y.len() / output.len().max(1) * tiling.per_image;
-    let work = tiles * planes * input.channels * output.channels;
-    let panels = panels(output.channels);
     let y = Scatter::new(y);
-    let transform = PhantomData::<T>;
-    let channels = (input.channels, output.channels);
+    let job = Job { convolution, tiling, filters, x, y, tiles, transform: PhantomData::<T> };
     if filters.packed.len() < SMALL_FILTERS {
-        let block = Block::new(small_block(planes, channels, tiles), input.channels);
-        let (wide, narrow) = (block.rows(PANEL), block.rows(8));
-        let lengths = (block.v_length(planes), block.m_length(planes, output.channels));
-        each(tiles.div_ceil(block.tiles), work, |index| {
-            let here = index * block.tiles..tiles.min((index + 1) * block.tiles);
-            with_scratch(lengths.0 + lengths.1, |scratch| {
-                let (v, m) = scratch.split_at_mut(lengths.0);
-                let (row, plane) = (block.row, block.v_plane);
-                // SAFETY: the block has room for these tiles, and no other task has them.
+        job.by_small_blocks();
+    } else {
+        job.by_large_blocks();
+    }
+}
+
+impl<T: Transform> Job<'_, T> {
+    const PLANES: usize = T::SIDE * T::SIDE;
+
+    fn channels(&self) -> (usize, usize) {
+        (self.convolution.input.channels, self.convolution.output.channels)
+    }
+
+    fn work(&self) -> usize {
+        let (channels_in, channels_out) = self.channels();
+        self.tiles * Self::PLANES * channels_in * channels_out
+    }
+
+    /// Every thread takes blocks of its own through all three stages.
+    fn by_small_blocks(&self) {
+        let (channels_in, channels_out) = self.channels();
+        let block = Block::new(small_block(Self::PLANES, self.channels(), self.tiles), channels_in);
+        let rows = [block.rows(PANEL), block.rows(8)];
+        let (v_length, m_length) = (block.v_length(Self::PLANES), block.m_length(Self::PLANES, channels_out));
+        each(self.tiles.div_ceil(block.tiles), self.work(), |index| {
+            let start = index * block.tiles;
+            let here = start..self.tiles.min(start + block.tiles);
+            with_scratch(v_length + m_length, |scratch| {
+                let (v, m) = scratch.split_at_mut(v_length);
+                // SAFETY: the scratch is this thread's own and has room for a block; no other
+                // task has these tiles.
                 unsafe {
-                    level.run(InputTiles {
-                        tiling,
-                        x,
-                        tiles: here.clone(),
-                        v: Scatter::new(v),
-                        row,
-                        plane,
-                        transform,
-                    })
-                };
-                let multiply = Multiply {
-                    level,
-                    planes,
-                    channels,
-                    block: &block,
-                    rows: [&wide, &narrow],
-                    v,
-                    u: filters.packed,
-                    m: Scatter::new(m),
-                };
-                for plane in 0..planes {
-                    for panel in 0..panels {
-                        // SAFETY: `m` is this thread's own.
-                        unsafe {
+                    self.transform_input(&block, here.clone(), Scatter::new(v));
+                    let multiply = self.multiply(&block, &rows, v, Scatter::new(m));
+                    for plane in 0..Self::PLANES {
+                        for panel in 0..panels(channels_out) {
                             multiply.run(plane, panel, here.len());
                         }
                     }
+                    self.transform_output(&block, start, here, m);
                 }
-                let (first, plane) = (here.start, block.m_plane);
-                // SAFETY: the block has room for these tiles, and no other task has them.
-                unsafe {
-                    level.run(OutputTiles {
-                        tiling,
-                        m,
-                        first,
-                        plane,
-                        tiles: here,
-                        bias: filters.bias,
-                        y,
-                        transform,
-                    })
-                };
             });
         });
-        return;
     }
-    let block = Block::new(tiles.min(large_block(planes, channels)), input.channels);
-    let (wide, narrow) = (block.rows(PANEL), block.rows(8));
-    let mut v = convolution.pool.take(block.v_length(planes));
-    let mut m = convolution.pool.take(block.m_length(planes, output.channels));
-    for start in (0..tiles).step_by(block.tiles) {
-        let count = block.tiles.min(tiles - start);
-        let size = part_of_block((input.channels, output.channels));
-        let parts = count.div_ceil(size);
-        let part = |index: usize| start + index * size..start + count.min((index + 1) * size);
-        let to = Scatter::new(&mut v);
-        each(parts, work, |index| {
-            let (row, plane) = (block.row, block.v_plane);
-            let v = to.part(index * size * row, to.length() - index * size * row);
-            // SAFETY: the block has room for these tiles, and no other task has them.
-            unsafe { level.run(InputTiles { tiling, x, tiles: part(index), v, row, plane, transform }) };
-        });
-        let multiply = Multiply {
-            level,
-            planes,
-            channels,
-            block: &block,
-            rows: [&wide, &narrow],
-            v: &v,
-            u: filters.packed,
-            m: Scatter::new(&mut m),
-        };
-        // SAFETY: every task has a plane and panel of its own.
-        each(planes * panels, work, |task| unsafe { multiply.run(task / panels, task % panels, count) });
-        each(parts, work, |index| {
-            let (tiles, m) = (part(index), &m[..]);
-            let (first, plane) = (start, block.m_plane);
-            // SAFETY: the block has room for these tiles, and no other task has them.
-            unsafe {
-                level.run(OutputTiles { tiling, m, plane, first, tiles, bias: filters.bias, y, transform })
-            };
-        });
+
+    /// All threads take one block after another through the three stages together: large
+    /// filters are read from memory once for many tiles.
+    fn by_large_blocks(&self) {
+        let (channels_in, channels_out) = self.channels();
+        let tiles = self.tiles.min(large_block(Self::PLANES, self.channels()));
+        let block = Block::new(tiles, channels_in);
+        let rows = [block.rows(PANEL), block.rows(8)];
+        let mut v = self.convolution.pool.take(block.v_length(Self::PLANES));
+        let mut m = self.convolution.pool.take(block.m_length(Self::PLANES, channels_out));
+        let size = part_of_block(self.channels());
+        for start in (0..self.tiles).step_by(block.tiles.max(1)) {
+            let count = block.tiles.min(self.tiles - start);
+            let part = |index: usize| start + index * size..start + count.min((index + 1) * size);
+            let to = Scatter::new(&mut v);
+            each(count.div_ceil(size), self.work(), |index| {
+                let first = index * size * block.row;
+                // SAFETY: every task has a part of the block of its own.
+                unsafe { self.transform_input(&block, part(index), to.part(first, to.length() - first)) };
+            });
+            let multiply = self.multiply(&block, &rows, &v, Scatter::new(&mut m));
+            let panels = panels(channels_out);
+            each(Self::PLANES * panels, self.work(), |task| {
+                // SAFETY: every task has a plane and panel of its own.
+                unsafe { multiply.run(task / panels, task % panels, count) };
+            });
+            each(count.div_ceil(size), self.work(), |index| {
+                // SAFETY: every task has a part of the block of its own.
+                unsafe { self.transform_output(&block, start, part(index), &m) };
+            });
+        }
+    }
+
+    /// # Safety
+    /// `v` must have room for the tiles in a block, and nobody else may touch their places.
+    unsafe fn transform_input(&self, block: &Block, tiles: Range<usize>, v: Scatter) {
+        let (row, plane) = (block.row, block.v_plane);
+        let (tiling, transform) = (self.tiling, self.transform);
+        let tiles = InputTiles { tiling, x: self.x, tiles, v, row, plane, transform };
+        // SAFETY: the caller's promise.
+        unsafe { self.convolution.level.run(tiles) };
+    }
+
+    fn multiply<'a>(
+        &'a self,
+        block: &'a Block,
+        rows: &'a [Vec<Row>; 2],
+        v: &'a [f32],
+        m: Scatter<'a>,
+    ) -> Multiply<'a> {
+        let (level, planes, channels) = (self.convolution.level, Self::PLANES, self.channels());
+        Multiply { level, planes, channels, block, rows, v, u: self.filters.packed, m }
+    }
+
+    /// # Safety
+    /// `m` must hold a block from tile `first` on, and nobody else may touch the outputs of `tiles`.
+    unsafe fn transform_output(&self, block: &Block, first: usize, tiles: Range<usize>, m: &[f32]) {
+        let (tiling, transform, plane) = (self.tiling, self.transform, block.m_plane);
+        let tiles =
+            OutputTiles { tiling, m, first, plane, tiles, bias: self.filters.bias, y: self.y, transform };
+        // SAFETY: the caller's promise.
+        unsafe { self.convolution.level.run(tiles) };
     }
 }
 
@@ -312,7 +336,7 @@ fn add_gradient<T: Transform>(convolution: &Convolution, x: &[f32], dy: &[f32], 
     let mut block = Block::new(tiles.min(most), input.channels);
     // Products walk down the tiles here: an odd number of lines apart, for the cache's sake.
     block.row = (block.row / PANEL * PANEL + PANEL) | PANEL;
-    block.v_plane = block.tiles * block.row;
+    block.v_plane = block.tiles * block.row + PANEL;
     let mut v = convolution.pool.take(block.v_length(planes));
     let mut m = convolution.pool.take(block.m_length(planes, output.channels));
     let accumulator = Scatter::new(accumulator);
