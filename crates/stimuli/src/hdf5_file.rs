@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let array = |name: &str, kind, shape: &[usize]| Array { name: name.into(), kind, shape: shape.to_vec() };
+        let array =
+            |name: &str, kind, shape: &[usize]| Array { name: name.into(), kind, shape: shape.to_vec() };
         let groups = vec![
             ("a".to_owned(), vec![array("x", Kind::U8, &[2, 3]), array("y", Kind::I64, &[2])]),
             (String::new(), vec![array("z", Kind::F64, &[1]), array("t", Kind::Text(4), &[2])]),
@@ -169,7 +170,10 @@ mod tests {
         let file = hdf5_reader::Hdf5File::from_bytes(&file).unwrap();
         let dataset = |key: &str| file.dataset(key).unwrap();
         assert_eq!(dataset("a/x").shape(), [2, 3]);
-        assert_eq!(dataset("a/x").read_array::<u8>().unwrap().into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            dataset("a/x").read_array::<u8>().unwrap().into_iter().collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5, 6]
+        );
         assert_eq!(dataset("a/y").read_array::<i64>().unwrap().into_iter().collect::<Vec<_>>(), [-5, 7]);
         assert_eq!(dataset("z").read_array::<f64>().unwrap().into_iter().collect::<Vec<_>>(), [2.5]);
         assert_eq!(dataset("t").read_strings().unwrap(), ["ab", "é"]);

@@ -44,5 +44,5 @@ pub use memory::in_memory;
 pub use open::{BadImages, OpenOptions, is_builtin, open};
 pub use pack::{Packed, pack};
 pub use sheet::{SheetOptions, contact_sheet, png};
-pub use statistics::{ChannelStatistics, Normalisation, STATISTICS_SAMPLE};
+pub use statistics::{ChannelStatistics, Normalisation, NormalisationTable, STATISTICS_SAMPLE};
 pub use summary::{SplitSummary, Summary};

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use redyn_core::random::Stream;
 
 use crate::augment::TrivialAugmentWide;
-use crate::{Normalisation, Stimuli, StimuliError};
+use crate::{Normalisation, NormalisationTable, Stimuli, StimuliError};
 
 /// Images ready for a network.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,7 +131,7 @@ const PIECE: usize = 16;
 
 /// One pass over a split, batch by batch, prepared ahead of whoever asks.
 ///
-/// Dropping it ends its threads after the image in their hands. After an error the
+/// Dropping it ends its threads after the few images in their hands. After an error the
 /// pass is over.
 pub struct Loader {
     shared: Arc<Shared>,
@@ -145,6 +145,7 @@ struct Shared {
     split: Arc<dyn Stimuli>,
     options: LoaderOptions,
     indices: Vec<usize>,
+    normalisation: NormalisationTable,
     state: Mutex<State>,
     /// Rung when a piece is ready, when room is made, and at the end.
     bell: Condvar,
@@ -187,8 +188,9 @@ impl Loader {
         }
         let first = options.first_batch;
         let threads = options.threads;
-        let shared =
-            Arc::new(Shared { split, options, indices, state: Mutex::default(), bell: Condvar::new() });
+        let normalisation = options.normalisation.table();
+        let state = Mutex::default();
+        let shared = Arc::new(Shared { split, options, indices, normalisation, state, bell: Condvar::new() });
         {
             let mut state = shared.lock();
             state.next_piece = first * shared.pieces_a_batch();
@@ -325,7 +327,7 @@ impl Shared {
             prepared.size = image.height;
             let start = prepared.images.len();
             prepared.images.resize(start + image.pixels.len(), 0.0);
-            self.options.normalisation.write(&image.pixels, &mut prepared.images[start..]);
+            self.normalisation.write(&image.pixels, &mut prepared.images[start..]);
         }
         Ok(prepared)
     }

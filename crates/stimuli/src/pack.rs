@@ -71,7 +71,8 @@ type Written = (u64, Vec<(String, usize)>);
 fn write(set: &DataSet, path: &Path, stop: &Stop) -> Result<Written, StimuliError> {
     let statistics = set.statistics()?;
     let text = set.classes.iter().map(String::len).max().unwrap_or(0).max(1);
-    let array = |name: &str, kind, shape: &[usize]| Array { name: name.to_owned(), kind, shape: shape.to_vec() };
+    let array =
+        |name: &str, kind, shape: &[usize]| Array { name: name.to_owned(), kind, shape: shape.to_vec() };
     let mut groups: Groups = Vec::new();
     let mut splits = Vec::new();
     for name in set.split_names() {
@@ -89,7 +90,8 @@ fn write(set: &DataSet, path: &Path, stop: &Stop) -> Result<Written, StimuliErro
         ],
     ));
     let before = headers(&groups);
-    let bytes = before.len() as u64 + groups.iter().flat_map(|(_, arrays)| arrays).map(Array::n_bytes).sum::<u64>();
+    let bytes =
+        before.len() as u64 + groups.iter().flat_map(|(_, arrays)| arrays).map(Array::n_bytes).sum::<u64>();
 
     let mut file = BufWriter::new(File::create(path).map_err(refused(path))?);
     let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(refused(path));

@@ -68,3 +68,62 @@ pub(crate) fn check_size(size: usize) -> Result<(), StimuliError> {
     }
     Err(StimuliError::ImageSize { size, smallest: *SIZES.start(), largest: *SIZES.end() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The triangle filter by its definition, one channel, one axis after the other.
+    fn plain(values: &[f64], from: usize, to: usize) -> Vec<f64> {
+        let scale = from as f64 / to as f64;
+        let width = scale.max(1.0);
+        (0..to)
+            .map(|i| {
+                let centre = (i as f64 + 0.5) * scale;
+                let weight = |j: usize| (1.0 - ((j as f64 + 0.5 - centre) / width).abs()).max(0.0);
+                let total: f64 = (0..from).map(weight).sum();
+                (0..from).map(|j| weight(j) * values[j]).sum::<f64>() / total
+            })
+            .collect()
+    }
+
+    #[test]
+    fn resizing_equals_the_filter_by_its_definition() {
+        let mut stream = redyn_core::random::Stream::new(1, &[]);
+        for (height, width, size) in [(40, 40, 16), (50, 31, 16), (23, 64, 16), (9, 12, 16)] {
+            let image =
+                Image::new(height, width, (0..height * width * 3).map(|_| stream.below(256) as u8).collect());
+            let short = height.min(width);
+            let (new_height, new_width) = (size * height / short, size * width / short);
+            let found = to_square(image.clone(), size);
+            for channel in 0..3 {
+                let at = |row: usize, column: usize| f64::from(image.pixel(row, column)[channel]);
+                let columns: Vec<Vec<f64>> = (0..width)
+                    .map(|column| {
+                        plain(&(0..height).map(|row| at(row, column)).collect::<Vec<_>>(), height, new_height)
+                    })
+                    .collect();
+                for row in 0..size {
+                    let top = centre(new_height - size) as usize;
+                    let line: Vec<f64> = columns.iter().map(|column| column[row + top]).collect();
+                    let line = plain(&line, width, new_width);
+                    for column in 0..size {
+                        let expected = line[column + centre(new_width - size) as usize];
+                        let found = f64::from(found.pixel(row, column)[channel]);
+                        // Rounding to 8 bits, with the crate's f32 weights on a tie.
+                        assert!(
+                            (found - expected).abs() < 0.51,
+                            "{height} x {width}: {found} and {expected}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_of_the_right_size_is_left_alone() {
+        let image = Image::new(16, 16, (0..768).map(|i| i as u8).collect());
+        assert_eq!(to_square(image.clone(), 16), image);
+    }
+}

@@ -121,28 +121,111 @@ impl Normalisation {
     /// Pixels as numbers in 0-1, neither centred nor scaled.
     pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
 
-    /// Normalise pixels into a place of the same length.
-    ///
-    /// # Shapes
-    /// - `pixels`, `out`: `[..., 3]`, channels last
-    pub fn write(&self, pixels: &[u8], out: &mut [f32]) {
-        let table = self.table();
-        for (out, pixel) in out.chunks_exact_mut(3).zip(pixels.chunks_exact(3)) {
-            for channel in 0..3 {
-                out[channel] = table[channel][usize::from(pixel[channel])];
-            }
-        }
-    }
-
-    /// The value of each of the 256 levels of each channel: the same bits as the
-    /// formula, at the price of a look-up.
-    fn table(&self) -> [[f32; 256]; 3] {
+    /// The normalised value of each of the 256 levels of each channel: the formula's
+    /// bits at the price of a look-up.
+    pub fn table(&self) -> NormalisationTable {
         let mut table = [[0.0; 256]; 3];
         for channel in 0..3 {
             for level in 0..256 {
                 table[channel][level] = (level as f32 / 255.0 - self.mean[channel]) / self.std[channel];
             }
         }
-        table
+        NormalisationTable(table)
+    }
+}
+
+/// A [`Normalisation`] worked out for every possible pixel.
+#[derive(Clone, Debug)]
+pub struct NormalisationTable([[f32; 256]; 3]);
+
+impl NormalisationTable {
+    /// Normalise pixels into a place of the same length.
+    ///
+    /// # Shapes
+    /// - `pixels`, `out`: `[..., 3]`, channels last
+    pub fn write(&self, pixels: &[u8], out: &mut [f32]) {
+        for (out, pixel) in out.chunks_exact_mut(3).zip(pixels.chunks_exact(3)) {
+            for channel in 0..3 {
+                out[channel] = self.0[channel][usize::from(pixel[channel])];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::dataset::hexadecimal;
+
+    #[test]
+    fn normalised_values_are_numpys() {
+        // import closed_form as c; x = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16).repeat(3, 1)
+        // v = c.normalise(x, c.BLT_MEAN, c.BLT_STD)[0].reshape(3, 256).T.copy()
+        // hashlib.sha256(v.tobytes()).hexdigest()      (and with the IMAGENET constants)
+        for (mean, std, expected) in [
+            (
+                [0.4987, 0.4702, 0.4050],
+                [0.2711, 0.2635, 0.2810],
+                "84916bfe5d806573a62312424e109335356a5156eb368febc56aebacdb5b23d6",
+            ),
+            (
+                [0.485, 0.456, 0.406],
+                [0.229, 0.224, 0.225],
+                "8c626e48a7ca8a3a4c1fef347a331e88748ff9dbc57d734b54bd4613205621dc",
+            ),
+        ] {
+            let pixels: Vec<u8> = (0..=255).flat_map(|level| [level; 3]).collect();
+            let mut values = vec![0.0; 768];
+            Normalisation::from_fractions(mean, std).table().write(&pixels, &mut values);
+            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            assert_eq!(hexadecimal(&Sha256::digest(bytes)), expected);
+        }
+    }
+
+    struct Given(Vec<Image>);
+
+    impl Stimuli for Given {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+        fn label(&self, _index: usize) -> usize {
+            0
+        }
+        fn id(&self, index: usize) -> String {
+            index.to_string()
+        }
+        fn image(&self, index: usize) -> Result<Image, StimuliError> {
+            Ok(self.0[index].clone())
+        }
+        fn content(&self, _take: &mut dyn FnMut(&[u8])) -> Result<(), StimuliError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn statistics_equal_a_plain_computation() {
+        let mut stream = redyn_core::random::Stream::new(4, &[]);
+        let images: Vec<Image> =
+            (0..5).map(|_| Image::new(4, 4, (0..48).map(|_| stream.below(256) as u8).collect())).collect();
+        let found = ChannelStatistics::of(&Given(images.clone())).unwrap();
+        for channel in 0..3 {
+            let values: Vec<f64> = images
+                .iter()
+                .flat_map(|image| image.pixels.iter().skip(channel).step_by(3).map(|&x| f64::from(x)))
+                .collect();
+            let mean = values.iter().sum::<f64>() / 80.0;
+            let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 80.0;
+            assert!((found.mean[channel] - mean).abs() < 1e-12);
+            assert!((found.std[channel] - variance.sqrt()).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_channel_that_never_varies_cannot_normalise() {
+        let error = ChannelStatistics::of(&Given(vec![Image::black(4, 4)])).unwrap_err();
+        assert!(error.to_string().contains("the red channel has mean 0 and standard deviation 0"), "{error}");
+        assert!(matches!(ChannelStatistics::of(&Given(Vec::new())), Err(StimuliError::NoImages { .. })));
     }
 }

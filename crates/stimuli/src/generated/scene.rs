@@ -83,13 +83,18 @@ impl Scene {
                 piece
             })
             .collect();
-        let n_occluders = if hidden < LEAST_HIDDEN { 0 } else { 1 + usize::from(hidden > 0.15 && random.coin()) };
+        let n_occluders =
+            if hidden < LEAST_HIDDEN { 0 } else { 1 + usize::from(hidden > 0.15 && random.coin()) };
         let occluders: Vec<Object> = (0..n_occluders)
             .map(|i| {
                 let angle = random.between(0.0, std::f64::consts::TAU);
                 let aside = size * random.between(0.1, 0.5);
                 let spot = object.position
-                    + Vector((aside * libm::cos(angle)) as f32, (aside * libm::sin(angle)) as f32, 8.0 + 4.0 * i as f32);
+                    + Vector(
+                        (aside * libm::cos(angle)) as f32,
+                        (aside * libm::sin(angle)) as f32,
+                        8.0 + 4.0 * i as f32,
+                    );
                 occluder(&mut random, &object, spot, hidden / n_occluders as f64)
             })
             .collect();
