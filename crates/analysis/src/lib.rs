@@ -22,6 +22,7 @@ mod numeric;
 mod options;
 mod principal;
 mod projection;
+mod reader;
 mod readout_similarity;
 mod readout_zone;
 mod registry;

@@ -122,7 +122,8 @@ impl StableRule {
 /// of the count at `t_s = 0`.
 ///
 /// Where no image is stable from the start, or no count is that small, there is no such
-/// step and all `counts.len()` steps are used.
+/// step and all `counts.len()` steps are used. In small sets of images a stable step that
+/// happens to be empty ends the window early: that is the published rule.
 ///
 /// # Shapes
 /// - `counts`: `[n_steps]`, stably correct images by `t_s`
