@@ -5,7 +5,9 @@ use redyn_analysis::Table;
 use crate::Error;
 use crate::ink::Ink;
 use crate::plot::{Look, Plot};
-use crate::scene::{Anchor, Item, Paint, Scene, Segment, Style, Tags};
+use crate::scene::{Anchor, Paint, Scene, Style, Tags};
+#[cfg(test)]
+use crate::scene::{Item, Segment};
 
 /// Width of every figure.
 pub(crate) const WIDTH: f64 = 960.0;

@@ -8,7 +8,7 @@ use crate::number::coordinate as n;
 use crate::scene::{Anchor, Item, Paint, Scene, Segment, Style, Tags};
 
 /// Typefaces of figures: the reader's own, all about as wide as Arimo.
-pub(crate) const FAMILY: &str = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif";
+pub(crate) const FAMILY: &str = "Helvetica Neue, Helvetica, Arial, Liberation Sans, system-ui, sans-serif";
 
 /// Where the drawing goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,26 @@
 //! One file per figure, in the order of the page. Every number was computed elsewhere.
 
 mod accuracy;
+mod aggregate;
+mod architecture;
+mod boundary;
+mod change;
+mod contrast;
+mod dendrogram;
+mod flow;
+mod future_class;
+mod hierarchy;
+mod now_correct;
+mod projection;
+mod stable_step;
+mod transitions;
+
+pub(crate) use projection::{Moving, moving};
 
 use redyn_analysis::{Finding, Table};
 
-use crate::figure::Figure;
+use crate::figure::{Figure, Key, Panel, Sign};
+use crate::plot::Look;
 use crate::{Context, Network};
 
 /// What became of a figure.
@@ -27,7 +43,21 @@ impl Shown {
 }
 
 /// All figures, in the order of the page.
-pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[accuracy::figure];
+pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
+    accuracy::figure,
+    stable_step::figure,
+    change::figure,
+    now_correct::figure,
+    future_class::figure,
+    aggregate::figure,
+    boundary::figure,
+    transitions::figure,
+    flow::figure,
+    hierarchy::figure,
+    dendrogram::figure,
+    projection::figure,
+    architecture::figure,
+];
 
 /// Draw all figures; those without anything to show become a sentence.
 pub(crate) fn all(context: &Context) -> Vec<Shown> {
@@ -119,4 +149,62 @@ pub(crate) fn images(context: &Context) -> String {
         format!("{} for {}", crate::number::counted(network.results.n_images, "image"), network.results.name)
     };
     context.networks.iter().map(each).collect::<Vec<_>>().join(", ")
+}
+
+/// Panels with networks across and quantities down, at most four networks in a row; a single
+/// network has its quantities across.
+///
+/// # Shapes
+/// - `panels`: `[quantity][network]`
+pub(crate) fn arranged(panels: Vec<Vec<Panel>>) -> Vec<Vec<Panel>> {
+    let n_networks = panels.first().map_or(0, Vec::len);
+    if n_networks == 1 {
+        return vec![panels.into_iter().flatten().collect()];
+    }
+    let mut rows = Vec::new();
+    for from in (0..n_networks).step_by(4) {
+        for quantity in &panels {
+            rows.push(quantity[from..(from + 4).min(n_networks)].to_vec());
+        }
+    }
+    rows
+}
+
+/// Panels in rows of `columns`.
+pub(crate) fn rows_of(panels: Vec<Panel>, columns: usize) -> Vec<Vec<Panel>> {
+    panels.chunks(columns).map(<[Panel]>::to_vec).collect()
+}
+
+/// The widest group of every class, as its index among those that occur, and their names.
+pub(crate) fn groups(network: &Network) -> (Vec<usize>, Vec<String>) {
+    let n_classes = network.results.classes.len();
+    let Some(hierarchy) = &network.hierarchy else { return (vec![0; n_classes], Vec::new()) };
+    let mut names: Vec<String> = Vec::new();
+    let group = |groups: &Vec<String>| {
+        let name = groups.first().cloned().unwrap_or_default();
+        names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
+    };
+    (hierarchy.groups.iter().map(group).collect(), names)
+}
+
+/// Classes in the order of their place in the hierarchy.
+pub(crate) fn in_order(network: &Network) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..network.results.classes.len()).collect();
+    if let Some(hierarchy) = &network.hierarchy {
+        order.sort_by(|&a, &b| hierarchy.groups[a].cmp(&hierarchy.groups[b]).then(a.cmp(&b)));
+    }
+    order
+}
+
+/// A key of groups: hue and marker of each.
+pub(crate) fn key_of_groups(context: &Context) -> Vec<Key> {
+    let (_, names) = groups(&context.networks[0]);
+    names
+        .into_iter()
+        .enumerate()
+        .map(|(index, words)| Key { sign: Sign::Marker(Look::of(index)), words })
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! The page: words, figures, and what makes them move, in one file.
 
+mod interaction;
 mod summary;
 
 use std::fmt::Write as _;
@@ -26,7 +27,7 @@ pub(crate) fn html(context: &Context, shown: &[Shown]) -> Result<String, Error> 
     body.push_str(&summary::html(context));
     for one in shown {
         match one {
-            Shown::Figure(figure) => body.push_str(&section(figure)?),
+            Shown::Figure(figure) => body.push_str(&section(context, figure)?),
             Shown::Absent { name, title, reason } => {
                 let (title, reason) = (escape(title), escape(reason));
                 let _ = write!(
@@ -37,6 +38,7 @@ pub(crate) fn html(context: &Context, shown: &[Shown]) -> Result<String, Error> 
         }
     }
     body.push_str(&provenance(context));
+    body.push_str(&interaction::data(context)?);
     body.push_str("</main>\n<div id=\"tip\" role=\"status\" aria-live=\"polite\" hidden></div>\n");
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -50,11 +52,12 @@ pub(crate) fn html(context: &Context, shown: &[Shown]) -> Result<String, Error> 
 }
 
 /// A figure with its caption and files.
-fn section(figure: &Figure) -> Result<String, Error> {
+fn section(context: &Context, figure: &Figure) -> Result<String, Error> {
     let scene = figure.scene()?;
     let name = figure.name;
     let spoken = Spoken { id: name, title: &figure.title, description: &figure.caption };
     let mut text = format!("<section id=\"{name}\">\n<h2>{}</h2>\n<figure>\n", escape(&figure.title));
+    text.push_str(&interaction::controls(context, name));
     let _ = write!(
         text,
         "<div class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">\n{}</div>\n<figcaption>{}",

@@ -1,0 +1,18 @@
+//! Write a report on invented trajectories, to look at:
+//! `cargo run -p redyn-report --example synthetic -- FOLDER [IMAGES] [STEPS] [REPLICATES]`
+
+use std::path::Path;
+
+#[path = "../tests/support/mod.rs"]
+#[expect(dead_code, reason = "shared with the tests")]
+mod support;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let folder = arguments.first().ok_or("name the folder to write to")?;
+    let number = |index: usize, default: usize| arguments.get(index).map_or(Ok(default), |text| text.parse());
+    let size = support::Size { images: number(1, 800)?, steps: number(2, 10)?, replicates: number(3, 1000)? };
+    let written = redyn_report::write(&support::context(size), Path::new(folder))?;
+    println!("{}", written.page.display());
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Panels of one quantity in two groups: correct now, and not yet.
+
+use redyn_analysis::{Contrast, Series};
+
+use crate::axis::Axis;
+use crate::figure::{Key, Panel, Sign};
+use crate::ink::{BLUE, GREEN};
+use crate::plot::{Curve, Look, Marker, Plot, Under};
+use crate::scene::Dash;
+
+/// Signs as published: a triangle for correct now, a circle for not yet.
+pub(crate) const CORRECT: Look = Look { ink: BLUE, dash: Dash::Solid, marker: Marker::Triangle };
+pub(crate) const NOT_YET: Look = Look { ink: GREEN, dash: Dash::Dashed, marker: Marker::Circle };
+
+pub(crate) fn key() -> Vec<Key> {
+    vec![
+        Key { sign: Sign::Curve(CORRECT), words: "correct now (t_s ≤ t)".into() },
+        Key { sign: Sign::Curve(NOT_YET), words: "not yet, but later (t_s > t)".into() },
+    ]
+}
+
+pub(crate) fn panel(title: &str, label: &str, contrast: &Contrast) -> Panel {
+    let plot = two(
+        [("correct now", CORRECT, &contrast.correct), ("not yet", NOT_YET, &contrast.not_yet)],
+        label,
+        &contrast.unit,
+    );
+    Panel::plot(title, 230.0, plot, "no image is stably correct")
+}
+
+/// Two curves with the sizes of their groups under the axis.
+pub(crate) fn two(curves: [(&str, Look, &Series); 2], label: &str, unit: &str) -> Plot {
+    let n_steps = curves[0].2.len();
+    let mut plot = Plot::new(Axis::steps(n_steps), Axis::new(label, unit));
+    for (name, look, series) in curves {
+        plot.curve(Curve::of_series(name, look, series));
+        plot.under.push(Under::sizes("n", look.ink, series));
+    }
+    plot
+}
