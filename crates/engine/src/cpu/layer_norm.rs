@@ -31,19 +31,19 @@ struct Moments {
 #[inline(always)]
 fn two_sums(a: &[f32], b: &[f32], terms: impl Fn(f32, f32) -> (f64, f64)) -> (f64, f64) {
     let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
-    let mut add = |lane: usize, a: f32, b: f32| {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            let (one, other) = terms(a[lane], b[lane]);
+            first[lane] += one;
+            second[lane] += other;
+        }
+    }
+    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
         let (one, other) = terms(a, b);
         first[lane] += one;
         second[lane] += other;
-    };
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a.remainder().iter().zip(b.remainder()).enumerate();
-    for (a, b) in a.zip(b) {
-        for lane in 0..LANES {
-            add(lane, a[lane], b[lane]);
-        }
     }
-    rest.for_each(|(lane, (&a, &b))| add(lane, a, b));
     (first.iter().sum(), second.iter().sum())
 }
 

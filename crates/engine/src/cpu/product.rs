@@ -156,12 +156,19 @@ impl Product<'_> {
     ) {
         // SAFETY: `run` checked every row.
         unsafe {
-            let mut a: [*const f32; ROWS] = std::array::from_fn(|r| self.a.as_ptr().add(rows[r].a as usize));
+            let mut a = [self.a.as_ptr(); ROWS];
+            for r in 0..ROWS {
+                a[r] = a[r].add(rows[r].a as usize);
+            }
             let mut b = self.b.as_ptr();
             let mut sums = [[S::zero(); VECTORS]; ROWS];
             for _ in 0..self.runs.count {
                 for k in 0..self.runs.length {
-                    let row: [S; VECTORS] = std::array::from_fn(|v| S::load(b.add(v * S::LANES)));
+                    // Plain loops: a closure here may stay a call without the instructions of `S`.
+                    let mut row = [S::zero(); VECTORS];
+                    for v in 0..VECTORS {
+                        row[v] = S::load(b.add(v * S::LANES));
+                    }
                     for r in 0..ROWS {
                         let factor = S::splat(*a[r].add(k));
                         for v in 0..VECTORS {
@@ -274,7 +281,10 @@ impl OuterProduct<'_> {
             for run in 0..self.runs.count {
                 let mut a = a.add(run * self.runs.stride);
                 for _ in 0..self.runs.length {
-                    let row: [S; VECTORS] = std::array::from_fn(|v| S::load(b.add(v * S::LANES)));
+                    let mut row = [S::zero(); VECTORS];
+                    for v in 0..VECTORS {
+                        row[v] = S::load(b.add(v * S::LANES));
+                    }
                     for r in 0..ROWS {
                         let factor = S::splat(*a.add(r));
                         for v in 0..VECTORS {

@@ -149,8 +149,11 @@ pub(crate) struct Eight([f32; 8]);
 
 impl Eight {
     #[inline(always)]
-    fn map(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Self(std::array::from_fn(|lane| f(self.0[lane], other.0[lane])))
+    fn map(mut self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        for lane in 0..8 {
+            self.0[lane] = f(self.0[lane], other.0[lane]);
+        }
+        self
     }
 }
 
@@ -187,14 +190,16 @@ impl Simd for Eight {
     }
     #[inline(always)]
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self {
-        Self(std::array::from_fn(|lane| {
+        let mut sum = term;
+        for lane in 0..8 {
             // Where the target has no such instruction, `mul_add` would be a slow call.
-            if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
+            sum.0[lane] = if cfg!(any(target_arch = "aarch64", target_feature = "fma")) {
                 self.0[lane].mul_add(factor.0[lane], term.0[lane])
             } else {
                 self.0[lane] * factor.0[lane] + term.0[lane]
-            }
-        }))
+            };
+        }
+        sum
     }
 }
 

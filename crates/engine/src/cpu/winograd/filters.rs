@@ -1,21 +1,24 @@
 //! Filters to the transformed domain, and their gradient back.
+#![allow(clippy::inline_always)]
 
 use rayon::prelude::*;
 
 use super::super::direct::Direction;
 use super::super::product::{PANEL, padded, panel_width};
+use super::super::simd::Level;
 use super::transform::Transform;
 
-/// `Σ_k matrix[·][k] · values[k]`, lane by lane, leaving out zeros of the matrix.
-#[inline]
-fn apply<const LANES: usize>(terms: impl Iterator<Item = (f64, [f64; LANES])>) -> [f64; LANES] {
-    let mut sum = [0.0; LANES];
-    for (factor, value) in terms {
-        if factor != 0.0 {
-            sum.iter_mut().zip(value).for_each(|(sum, value)| *sum += factor * value);
+/// Values of a panel's columns side by side.
+type Lanes = [f64; PANEL];
+
+/// `sum += factor · value`, lane by lane; zeros of the matrices cost nothing.
+#[inline(always)]
+fn add_scaled(sum: &mut Lanes, factor: f64, value: &Lanes) {
+    if factor != 0.0 {
+        for lane in 0..PANEL {
+            sum[lane] += factor * value[lane];
         }
     }
-    sum
 }
 
 /// `U[panel][q][in][width] = (G w Gᵀ)[q]`, in f64 until the end.
@@ -24,6 +27,7 @@ fn apply<const LANES: usize>(terms: impl Iterator<Item = (f64, [f64; LANES])>) -
 /// - `values`: `[first, second, kernel, kernel]`; outputs are `first` for a gather, `second`
 ///   (with the kernel turned by 180°) for a scatter
 pub(crate) fn transform<T: Transform>(
+    level: Level,
     direction: Direction,
     [first, second]: [usize; 2],
     values: &[f32],
@@ -54,16 +58,8 @@ pub(crate) fn transform<T: Transform>(
                     }
                 }
             }
-            for i in 0..T::SIDE {
-                let rows: [[f64; PANEL]; 5] = std::array::from_fn(|kx| {
-                    apply((0..T::KERNEL).map(|ky| (T::FILTER[i][ky], taken[ky][kx])))
-                });
-                for j in 0..T::SIDE {
-                    let value = apply((0..T::KERNEL).map(|kx| (T::FILTER[j][kx], rows[kx])));
-                    let to = &mut transformed[((i * T::SIDE + j) * inputs + input) * width..][..width];
-                    to.iter_mut().zip(value).for_each(|(to, value)| *to = value as f32);
-                }
-            }
+            level
+                .vectorise(|| forward::<T>(&taken, &mut transformed[input * width..], inputs * width, width));
         }
     });
     transformed
@@ -74,7 +70,12 @@ pub(crate) fn transform<T: Transform>(
 /// # Shapes
 /// - `accumulated`: `[panel][q][in][width]`
 /// - `gradient`: `[out, in, kernel, kernel]`
-pub(crate) fn transform_back<T: Transform>(accumulated: &[f32], inputs: usize, gradient: &mut [f32]) {
+pub(crate) fn transform_back<T: Transform>(
+    level: Level,
+    accumulated: &[f32],
+    inputs: usize,
+    gradient: &mut [f32],
+) {
     let taps = T::KERNEL * T::KERNEL;
     let outputs = gradient.len() / (inputs * taps);
     let planes = T::SIDE * T::SIDE;
@@ -82,28 +83,57 @@ pub(crate) fn transform_back<T: Transform>(accumulated: &[f32], inputs: usize, g
         let width = panel_width(outputs, panel);
         let from = &accumulated[panel * PANEL * planes * inputs..];
         for input in 0..inputs {
-            let mut columns = [[[0.0_f64; PANEL]; 6]; 5];
-            for j in 0..T::SIDE {
-                let values: [[f64; PANEL]; 6] = std::array::from_fn(|i| {
-                    let mut lanes = [0.0; PANEL];
-                    if i < T::SIDE {
-                        let values = &from[((i * T::SIDE + j) * inputs + input) * width..][..width];
-                        lanes.iter_mut().zip(values).for_each(|(lane, &value)| *lane = f64::from(value));
-                    }
-                    lanes
-                });
-                for ky in 0..T::KERNEL {
-                    columns[ky][j] = apply((0..T::SIDE).map(|i| (T::FILTER[i][ky], values[i])));
-                }
-            }
+            let mut taps_here = [[[0.0; PANEL]; 5]; 5];
+            level.vectorise(|| backward::<T>(&from[input * width..], inputs * width, width, &mut taps_here));
             for ky in 0..T::KERNEL {
                 for kx in 0..T::KERNEL {
-                    let value = apply((0..T::SIDE).map(|j| (T::FILTER[j][kx], columns[ky][j])));
-                    for (gradient, value) in gradient.chunks_exact_mut(inputs * taps).zip(value) {
+                    for (gradient, value) in gradient.chunks_exact_mut(inputs * taps).zip(taps_here[ky][kx]) {
                         gradient[input * taps + ky * T::KERNEL + kx] += value as f32;
                     }
                 }
             }
         }
     });
+}
+
+/// `G w Gᵀ`, to places `plane` apart.
+#[inline(always)]
+fn forward<T: Transform>(taken: &[[Lanes; 5]; 5], to: &mut [f32], plane: usize, width: usize) {
+    for i in 0..T::SIDE {
+        let mut rows = [[0.0; PANEL]; 5];
+        for ky in 0..T::KERNEL {
+            for kx in 0..T::KERNEL {
+                add_scaled(&mut rows[kx], T::FILTER[i][ky], &taken[ky][kx]);
+            }
+        }
+        for j in 0..T::SIDE {
+            let mut value = [0.0; PANEL];
+            for kx in 0..T::KERNEL {
+                add_scaled(&mut value, T::FILTER[j][kx], &rows[kx]);
+            }
+            let to = &mut to[(i * T::SIDE + j) * plane..][..width];
+            to.iter_mut().zip(value).for_each(|(to, value)| *to = value as f32);
+        }
+    }
+}
+
+/// `Gᵀ dU G`, from places `plane` apart.
+#[inline(always)]
+fn backward<T: Transform>(from: &[f32], plane: usize, width: usize, taps: &mut [[Lanes; 5]; 5]) {
+    for i in 0..T::SIDE {
+        let mut row = [[0.0; PANEL]; 5];
+        for j in 0..T::SIDE {
+            let mut value = [0.0; PANEL];
+            let from = &from[(i * T::SIDE + j) * plane..][..width];
+            value.iter_mut().zip(from).for_each(|(value, &from)| *value = f64::from(from));
+            for kx in 0..T::KERNEL {
+                add_scaled(&mut row[kx], T::FILTER[j][kx], &value);
+            }
+        }
+        for ky in 0..T::KERNEL {
+            for kx in 0..T::KERNEL {
+                add_scaled(&mut taps[ky][kx], T::FILTER[i][ky], &row[kx]);
+            }
+        }
+    }
 }

@@ -61,7 +61,7 @@ impl Scheme {
 
 /// Filters in the transformed domain, `[panel][q][in][width]`.
 pub(crate) fn filters(scheme: Scheme, direction: Direction, shape: [usize; 2], values: &[f32]) -> Vec<f32> {
-    with_transform!(scheme, self::filters::transform, direction, shape, values)
+    with_transform!(scheme, self::filters::transform, Level::best(), direction, shape, values)
 }
 
 /// Values of the accumulator that [`add_gradient`] wants.
@@ -71,7 +71,7 @@ pub(crate) fn accumulator_length(scheme: Scheme, channels_in: usize, channels_ou
 
 /// Add an accumulator to a gradient in the layout of checkpoints.
 pub(crate) fn unpack(scheme: Scheme, accumulated: &[f32], channels_in: usize, gradient: &mut [f32]) {
-    with_transform!(scheme, self::filters::transform_back, accumulated, channels_in, gradient);
+    with_transform!(scheme, self::filters::transform_back, Level::best(), accumulated, channels_in, gradient);
 }
 
 /// A convolution of stride 1.
