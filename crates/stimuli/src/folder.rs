@@ -153,7 +153,7 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
 fn list(root: &Path) -> Result<Listing, StimuliError> {
     let mut listing = Listing::default();
     let (splits, files) = entries(root)?;
-    listing.ignored += files.iter().filter(|file| !file.ends_with(".tsv")).count();
+    listing.ignored += files.iter().filter(|file| file.as_str() != "hierarchy.tsv").count();
     for split in splits {
         let folder = root.join(&split);
         let (classes, files) = entries(&folder)?;

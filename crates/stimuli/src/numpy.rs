@@ -15,6 +15,9 @@ use npyz::{DType, NpyHeader, Order, TypeChar};
 use crate::miniecoset::checked_labels;
 use crate::{DataSet, Image, OpenOptions, Stimuli, StimuliError, resize};
 
+/// More classes than this are not believed without a `classes.txt`.
+const MOST_CLASSES: usize = 1 << 20;
+
 struct Split {
     name: String,
     path: PathBuf,
@@ -93,16 +96,12 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
         parts.push((name, images(&folder.join("images.npy"))?, folder.join("labels.npy")));
     }
     let labels = parts.iter().map(|(_, _, path)| read_labels(path)).collect::<Result<Vec<_>, _>>()?;
-    let classes = match class_names(&root.join("classes.txt"))? {
-        Some(names) => names,
-        None => {
-            let largest = labels.iter().flatten().copied().max().unwrap_or(0);
-            // A label beyond any plausible class is left to the range check below.
-            (0..usize::try_from(largest + 1).unwrap_or(0).min(1 << 20))
-                .map(|class| class.to_string())
-                .collect()
-        }
-    };
+    let classes = class_names(&root.join("classes.txt"))?.unwrap_or_else(|| {
+        let largest = labels.iter().flatten().copied().max().unwrap_or(0);
+        // A label beyond any plausible class is left to the range check below.
+        let n_classes = usize::try_from(largest + 1).unwrap_or(0).min(MOST_CLASSES);
+        (0..n_classes).map(|class| class.to_string()).collect()
+    });
     let size = resize::common_size(
         options.image_size,
         &root.display().to_string(),

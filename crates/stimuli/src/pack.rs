@@ -99,7 +99,7 @@ fn write(set: &DataSet, path: &Path, stop: &Stop) -> Result<Written, StimuliErro
     for (name, n) in &splits {
         let split = set.split(name)?;
         for label in split.labels() {
-            put(&(label as i64).to_le_bytes())?;
+            put(&(label as u64).to_le_bytes())?;
         }
         let indices: Vec<usize> = (0..*n).collect();
         for block in indices.chunks(BLOCK) {

@@ -1,5 +1,6 @@
 //! Packed files hold what was packed, and h5py agrees.
 
+use std::fmt::Write as _;
 use std::process::Command;
 
 use redyn_core::Stop;
@@ -72,9 +73,9 @@ print(*(repr(float(v)) for k in ('mean', 'std') for v in f[f'train_img_{k}_chann
         let pixels = (0..split.len()).flat_map(|i| split.image(i).unwrap().pixels);
         let weights: usize = pixels.enumerate().map(|(i, value)| (i % 251 + 1) * usize::from(value)).sum();
         let labels: usize = split.labels().iter().sum();
-        expected += &format!("{name} {} 8 8 3 {weights} {labels}\n", split.len());
+        writeln!(expected, "{name} {} 8 8 3 {weights} {labels}", split.len()).unwrap();
     }
-    expected += &format!("{}\n", set.classes.join("|"));
+    writeln!(expected, "{}", set.classes.join("|")).unwrap();
     let statistics = set.statistics().unwrap();
     let numbers: Vec<f64> = statistics.mean.iter().chain(&statistics.std).copied().collect();
     let text = String::from_utf8(out.stdout).unwrap();

@@ -342,7 +342,7 @@ pub(super) fn oak(s: &mut Sketch) {
     }
     s.ball(leaf, [0.0, 0.38, 0.0], [crown, 0.46, crown]);
     for i in 0..8_i16 {
-        let turn = f64::from(i) * 0.785 + f64::from(s.between(-0.2, 0.2));
+        let turn = f64::from(i) * std::f64::consts::FRAC_PI_4 + f64::from(s.between(-0.2, 0.2));
         let (reach, height, size) = (s.between(0.4, 0.55), s.between(0.05, 0.65), s.between(0.22, 0.34));
         s.ball(
             leaf,
@@ -385,7 +385,7 @@ pub(super) fn tulip(s: &mut Sketch) {
     stem(s, 0.2, 1.2);
     s.ball(petal, [0.0, 0.36, 0.0], [width, 0.26, width]);
     for i in 0..6_i16 {
-        let turn = 1.0472 * f64::from(i);
+        let turn = std::f64::consts::FRAC_PI_3 * f64::from(i);
         let (x, z) = (libm::cos(turn) as f32, libm::sin(turn) as f32);
         let out = width * if i % 2 == 0 { 1.15 } else { 0.85 };
         s.egg(petal, [0.5 * out * x, 0.12, 0.5 * out * z], [out * x, 0.22 + height, out * z], (0.13, 0.13));

@@ -172,7 +172,7 @@ fn soft_shadow(coverage: &[f32], size: usize, light: &Light) -> Vec<f32> {
     let reach = 0.11 * size as f32;
     let (dx, dy) = (-light.direction.0 * reach, light.direction.1 * reach);
     let (dx, dy) = (super::texture::floor(dx + 0.5), super::texture::floor(dy + 0.5));
-    let from = |index: usize, shift: i32| usize::try_from(index as i32 - shift).ok().filter(|&i| i < size);
+    let from = |index: usize, shift: i32| index.checked_add_signed(-shift as isize).filter(|&i| i < size);
     let mut shadow: Vec<f32> = (0..size * size)
         .map(|pixel| match (from(pixel / size, dy), from(pixel % size, dx)) {
             (Some(row), Some(column)) => coverage[row * size + column],
@@ -201,7 +201,7 @@ fn blur(values: &mut [f32], start: usize, stride: usize, n: usize, radius: usize
 
 /// About a standard normal: the sum of four even 8-bit draws, centred and scaled.
 fn normal(pixel: usize, channel: usize, seed: u32) -> f32 {
-    let bits = hash(pixel as i32, channel as i32, 0, seed);
+    let bits = hash(pixel as u32, channel as u32, 0, seed);
     let sum = (bits & 0xff) + (bits >> 8 & 0xff) + (bits >> 16 & 0xff) + (bits >> 24);
     (sum as f32 - 510.0) / 147.8
 }

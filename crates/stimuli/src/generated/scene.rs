@@ -164,7 +164,7 @@ const PROBES: usize = 14;
 fn hidden_by(object: &Object, occluder: &Object) -> f64 {
     let [left, right, bottom, top] = object.bounds();
     let at = |low: f32, high: f32, i: usize| low + (high - low) * (i as f32 + 0.5) / PROBES as f32;
-    let (mut seen, mut hidden) = (0, 0);
+    let (mut seen, mut hidden) = (0_usize, 0_usize);
     for i in 0..PROBES * PROBES {
         let probe = Vector(at(left, right, i % PROBES), at(bottom, top, i / PROBES), 0.0);
         if object.covers(probe) {

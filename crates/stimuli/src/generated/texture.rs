@@ -66,18 +66,16 @@ pub(super) fn floor(value: f32) -> i32 {
 }
 
 /// 32 mixed bits of a lattice point (the finaliser of MurmurHash3).
-pub(super) fn hash(x: i32, y: i32, z: i32, seed: u32) -> u32 {
-    let mut h = seed
-        ^ (x as u32).wrapping_mul(0x8da6_b343)
-        ^ (y as u32).wrapping_mul(0xd816_3841)
-        ^ (z as u32).wrapping_mul(0xcb1a_b31f);
+pub(super) fn hash(x: u32, y: u32, z: u32, seed: u32) -> u32 {
+    let mut h =
+        seed ^ x.wrapping_mul(0x8da6_b343) ^ y.wrapping_mul(0xd816_3841) ^ z.wrapping_mul(0xcb1a_b31f);
     h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);
     h = (h ^ (h >> 13)).wrapping_mul(0xc2b2_ae35);
     h ^ (h >> 16)
 }
 
 fn lattice(x: i32, y: i32, z: i32, seed: u32) -> f32 {
-    (hash(x, y, z, seed) >> 8) as f32 / (1_u32 << 24) as f32
+    (hash(x as u32, y as u32, z as u32, seed) >> 8) as f32 / (1_u32 << 24) as f32
 }
 
 fn fade(share: f32) -> f32 {
