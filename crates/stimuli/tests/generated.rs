@@ -29,11 +29,15 @@ fn digest(data: &DataSet, split: &str, n: usize) -> String {
 /// A change here changes everybody's default data: raise `GENERATOR_VERSION` with it.
 #[test]
 fn the_same_seed_gives_the_same_bytes_on_every_machine() {
-    assert_eq!(
+    let found = [
         digest(&builtin("", 32), "train", 160),
-        "f06a9dfdd76009a5cff13077b3edb379205b503ef965a8a78ec80e4ce94ced36"
-    );
-    assert_eq!(digest(&builtin("seed=7,clutter=1,occlusion=1,noise=1", 48), "test", 32), "PIN-B");
+        digest(&builtin("seed=7,clutter=1,occlusion=1,noise=1", 48), "test", 32),
+    ];
+    let pinned = [
+        "58c52fc5fa9bf82d7773aded41a13781b05cabae859b98aea57cc382c506e1f5",
+        "6ade81ff0a705925415126da8d634845f307728903bec3975c1bcbc019ac49ba",
+    ];
+    assert_eq!(found, pinned);
 }
 
 #[test]
