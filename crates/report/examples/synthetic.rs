@@ -4,7 +4,6 @@
 use std::path::Path;
 
 #[path = "../tests/support/mod.rs"]
-#[expect(dead_code, reason = "shared with the tests")]
 mod support;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -92,7 +92,7 @@ impl Axis {
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let shown = if self.ticks == Ticks::Percent { 100.0 * step } else { step };
-        let decimals = (-shown.log10() + 1e-9).ceil().max(0.0) as usize;
+        let decimals = (-shown.log10() - 1e-9).ceil().max(0.0) as usize;
         (first..=last)
             .map(|index| {
                 let value = index as f64 * step;

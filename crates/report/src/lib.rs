@@ -6,6 +6,9 @@
 //! the context itself. Nothing is computed here but where ink goes, and the same context
 //! gives the same bytes.
 
+#[cfg(test)]
+extern crate self as redyn_report;
+
 mod axis;
 mod context;
 mod error;
@@ -18,6 +21,9 @@ mod page;
 mod pdf;
 mod plot;
 mod scene;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod svg;
 mod write;
 

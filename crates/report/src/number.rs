@@ -18,6 +18,12 @@ pub(crate) fn plain(value: f64, digits: usize) -> String {
     if text.trim_matches(['-', '0', '.']).is_empty() { "0".into() } else { text }
 }
 
+/// A p-value: two significant digits, no trailing zeros.
+pub(crate) fn probability(p: f64) -> String {
+    let text = plain(p, 2);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// A coordinate: two decimals at most, no trailing zeros.
 pub(crate) fn coordinate(value: f64) -> String {
     let text = format!("{value:.2}");
@@ -71,6 +77,7 @@ mod tests {
         assert_eq!(coordinate(-0.001), "0");
         assert_eq!(coordinate(12.50), "12.5");
         assert_eq!(percent(0.1234), "12.3 %");
+        assert_eq!([0.001, 0.0123, 1.0].map(probability), ["0.001", "0.012", "1"]);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use crate::ink::Ink;
 use crate::number::count;
 use crate::scene::{Anchor, Dash, Paint, Scene, Segment, Style, Tags, polygon};
 
+/// Size of the numbers under an axis.
+const UNDER: f64 = 8.4;
+
 /// A frame with axes, and what is in it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plot {
@@ -49,7 +52,11 @@ pub(crate) struct Curve {
 /// Whether a curve carries its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Labelled {
+    /// Where it ends.
     AtEnd,
+    /// In a list beside the frame, in the order of the curves.
+    InList,
+    /// Somewhere else.
     InKey,
 }
 
@@ -167,6 +174,10 @@ impl Curve {
     pub(crate) fn labelled(self, words: &str) -> Self {
         Self { label: words.to_owned(), labelled: Labelled::AtEnd, ..self }
     }
+
+    pub(crate) fn listed(self, words: &str) -> Self {
+        Self { label: words.to_owned(), labelled: Labelled::InList, ..self }
+    }
 }
 
 impl Sample {
@@ -253,14 +264,17 @@ impl Plot {
         let mut scene = Scene::new(width, height);
         let tick = Style::new(11.0, Ink::Muted);
         let y_range = self.y_range();
-        let y_marks = self.y.marks(y_range, ((height - 60.0) / 38.0).max(2.0) as usize);
+        let y_marks = self.y.marks(y_range, ((height - 60.0) / 26.0).max(2.0) as usize);
         let widest =
             y_marks.iter().map(|(_, words)| font::width(words, 11.0, Weight::Regular)).fold(0.0, f64::max);
         let under =
-            self.under.iter().map(|row| font::width(&row.label, 9.5, Weight::Regular)).fold(0.0, f64::max);
+            self.under.iter().map(|row| font::width(&row.label, UNDER, Weight::Regular)).fold(0.0, f64::max);
         let left = (widest + 32.0).max(under + 14.0);
         let labels = self.end_labels();
-        let right = labels.iter().map(|label| font::width(&label.words, 11.0, Weight::Regular) + 16.0);
+        let list: Vec<&Curve> = self.curves().filter(|curve| curve.labelled == Labelled::InList).collect();
+        let beside = labels.iter().map(|label| (label.words.as_str(), 16.0));
+        let beside = beside.chain(list.iter().map(|curve| (curve.label.as_str(), 30.0)));
+        let right = beside.map(|(words, room)| font::width(words, 11.0, Weight::Regular) + room);
         let right = right.fold(12.0, f64::max);
         let x_range = self.x_range();
         let inner = width - left - right;
@@ -300,6 +314,11 @@ impl Plot {
         scene.text([12.0, 8.0 + (bottom - 8.0) / 2.0], self.y.label.clone(), label.turned(-90.0));
         self.draw_marks(&mut scene, x, y);
         self.draw_labels(&mut scene, labels, y, width - right);
+        for (index, curve) in list.into_iter().enumerate() {
+            let at = [width - right + 16.0, 16.0 + index as f64 * ((bottom - 24.0) / 10.0).clamp(11.0, 17.0)];
+            curve.look.marker.draw(&mut scene, at, 3.4, Paint::fill(curve.look.ink, 1.0));
+            scene.text([at[0] + 9.0, at[1] + 3.8], curve.label.clone(), Style::new(11.0, curve.look.ink));
+        }
         scene
     }
 
@@ -319,17 +338,20 @@ impl Plot {
         }
     }
 
-    fn end_labels(&self) -> Vec<EndLabel> {
-        let curves = self.marks.iter().filter_map(|mark| match mark {
-            Mark::Curve(curve) if curve.labelled == Labelled::AtEnd => Some(curve),
+    fn curves(&self) -> impl Iterator<Item = &Curve> {
+        self.marks.iter().filter_map(|mark| match mark {
+            Mark::Curve(curve) => Some(curve),
             _ => None,
-        });
-        curves
-            .filter_map(|curve| {
-                let last = curve.samples.iter().flatten().last()?;
-                Some(EndLabel { words: curve.label.clone(), ink: curve.look.ink, value: last.y })
-            })
-            .collect()
+        })
+    }
+
+    fn end_labels(&self) -> Vec<EndLabel> {
+        let at_end = self.curves().filter(|curve| curve.labelled == Labelled::AtEnd);
+        let label = |curve: &Curve| {
+            let last = curve.samples.iter().flatten().last()?;
+            Some(EndLabel { words: curve.label.clone(), ink: curve.look.ink, value: last.y })
+        };
+        at_end.filter_map(label).collect()
     }
 
     /// Names at the ends of curves, moved apart where they would overlap.
@@ -378,15 +400,20 @@ impl Under {
     }
 
     fn draw(&self, scene: &mut Scene, x: Scale, [left, y]: [f64; 2]) {
-        let style = Style::new(9.5, self.ink);
+        let style = Style::new(UNDER, self.ink);
         scene.text([left - 6.0, y], self.label.clone(), style.anchored(Anchor::End));
-        let mut free = f64::NEG_INFINITY;
-        for (value, words) in &self.values {
-            let (at, half) = (x.place(*value), font::width(words, 9.5, Weight::Regular) / 2.0);
-            if at - half > free {
-                scene.text([at, y], words.clone(), style.anchored(Anchor::Middle));
-                free = at + half + 2.0;
-            }
+        let half = |words: &str| font::width(words, UNDER, Weight::Regular) / 2.0 + 0.8;
+        let fits = |stride: usize| {
+            let shown: Vec<&(f64, String)> = self.values.iter().step_by(stride).collect();
+            shown.windows(2).all(|pair| {
+                let [(a, first), (b, second)] = pair else { return true };
+                x.place(*b) - x.place(*a) >= half(first) + half(second)
+            })
+        };
+        // All numbers, or every second, third, ...: never some at random.
+        let stride = (1..=self.values.len()).find(|&stride| fits(stride)).unwrap_or(1);
+        for (value, words) in self.values.iter().step_by(stride) {
+            scene.text([x.place(*value), y], words.clone(), style.anchored(Anchor::Middle));
         }
     }
 }

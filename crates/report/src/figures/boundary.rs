@@ -54,7 +54,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
 fn relative(found: &Boundary) -> Plot {
     let look = Look { ink: BLUE, dash: Dash::Solid, marker: Marker::Circle };
     let sample = |at: &redyn_analysis::RelativeStep| {
-        let place = format!("t − t_s = {}", at.offset).replace('-', "−");
+        let place = format!("t − tₛ = {}", at.offset).replace('-', "−");
         at.depth.as_ref().map(|depth| Sample::of("depth", &place, at.offset as f64, depth))
     };
     let samples: Vec<Option<Sample>> = found.relative.iter().map(sample).collect();

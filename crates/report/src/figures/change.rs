@@ -44,7 +44,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         title: "How far representations move".into(),
         caption: format!(
             "Mean Euclidean distance between the representations of an image at steps t and t + 1, for groups of \
-             images that become correct for good at the same stable step t_s (numbers of images at the curves). \
+             images that become correct for good at the same stable step tₛ (numbers of images at the curves). \
              Right: the same groups of images in the untrained network. Bands: {}",
             intervals(context),
         ),
@@ -66,8 +66,8 @@ fn plot(change: &Change, n_steps: usize, series: impl for<'a> Fn(&'a Twin) -> Op
         let Some(series) = series(&twin) else { continue };
         let step = group.stable_step;
         let look = Look { ink: Ink::ramp(step, n_steps), dash: Dash::Solid, marker: Marker::of(step) };
-        let words = format!("t_s={step} · n {}", count(group.n));
-        plot.curve(Curve::of_series(&format!("stable step t_s={step}"), look, series).labelled(&words));
+        let words = format!("tₛ={step} · n {}", count(group.n));
+        plot.curve(Curve::of_series(&format!("stable step tₛ={step}"), look, series).listed(&words));
     }
     plot
 }

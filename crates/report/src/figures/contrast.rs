@@ -14,8 +14,8 @@ pub(crate) const NOT_YET: Look = Look { ink: GREEN, dash: Dash::Dashed, marker: 
 
 pub(crate) fn key() -> Vec<Key> {
     vec![
-        Key { sign: Sign::Curve(CORRECT), words: "correct now (t_s ≤ t)".into() },
-        Key { sign: Sign::Curve(NOT_YET), words: "not yet, but later (t_s > t)".into() },
+        Key { sign: Sign::Curve(CORRECT), words: "correct now (tₛ ≤ t)".into() },
+        Key { sign: Sign::Curve(NOT_YET), words: "not yet, but later (tₛ > t)".into() },
     ]
 }
 

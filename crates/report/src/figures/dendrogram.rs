@@ -7,7 +7,7 @@ use crate::figure::{Figure, Panel, panel_width};
 use crate::figures::{groups, key_of_groups, missing, notes, rows_of, table};
 use crate::font::{self, Weight};
 use crate::ink::Ink;
-use crate::number::significant;
+use crate::number::{probability, significant};
 use crate::plot::Look;
 use crate::scene::{Anchor, Paint, Scene, Segment, Style, Tags};
 use crate::{Context, Network};
@@ -36,7 +36,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         for tree in &found.trees {
             if let Some(agreement) = tree.hierarchy {
                 let linkage = if tree.linkage == Linkage::Ward { "Ward" } else { "average" };
-                let p = agreement.p.map_or_else(String::new, |p| format!(", p = {}", significant(p, 2)));
+                let p = agreement.p.map_or_else(String::new, |p| format!(", p = {}", probability(p)));
                 let rho = significant(agreement.spearman, 3);
                 lacking.push((
                     name,

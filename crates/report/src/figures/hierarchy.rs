@@ -7,7 +7,7 @@ use crate::axis::{Axis, Ticks, spoken};
 use crate::figure::{Figure, Key, Panel, Sign};
 use crate::figures::{arranged, missing, notes, table};
 use crate::ink::{BLUE, Ink};
-use crate::number::{count, significant};
+use crate::number::{count, probability, significant};
 use crate::plot::{Bar, Mark, Plot};
 use crate::scene::Paint;
 
@@ -82,20 +82,21 @@ fn plot(found: &HierarchyTransitions) -> Plot {
 }
 
 /// Mean distance and approach, against shuffled classes, in words.
-fn said(found: &HierarchyTransitions) -> impl Iterator<Item = String> {
-    let words = |what: &str, against: Option<AgainstHierarchy>| {
-        let against = against?;
+fn said(found: &HierarchyTransitions) -> Option<String> {
+    let words = |against: AgainstHierarchy| {
         let observed = against.observed;
-        let shuffled =
-            against.shuffled.map_or_else(String::new, |mean| format!(", shuffled {}", significant(mean, 3)));
-        let p = against.p.map_or_else(String::new, |p| format!(", p = {}", significant(p, 2)));
-        let (value, n) = (spoken(observed.value, observed.interval()), count(observed.n));
-        Some(format!("{what} {value} levels{shuffled}{p}, n = {n}"))
+        let shuffled = against.shuffled.map(|mean| format!("shuffled {}", significant(mean, 3)));
+        let p = against.p.map(|p| format!("p = {}", probability(p)));
+        let known: Vec<String> =
+            shuffled.into_iter().chain(p).chain([format!("n = {}", count(observed.n))]).collect();
+        format!("{} ({})", spoken(observed.value, observed.interval()), known.join(", "))
     };
-    [
-        words("mean hierarchy distance of a transition", found.distance),
-        words("mean approach to the true class by a transition between wrong classes", found.approach),
-    ]
-    .into_iter()
-    .flatten()
+    let distance = found.distance.map(words)?;
+    let approach = found.approach.map_or_else(String::new, |approach| {
+        format!(
+            "; those between two wrong classes come nearer to the true class by {} levels",
+            words(approach)
+        )
+    });
+    Some(format!("transitions part in {distance} levels on average{approach}"))
 }

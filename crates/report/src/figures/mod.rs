@@ -208,3 +208,107 @@ pub(crate) fn key_of_groups(context: &Context) -> Vec<Key> {
         .map(|(index, words)| Key { sign: Sign::Marker(Look::of(index)), words })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::axis::Ticks;
+    use crate::figure::{Body, each_point};
+    use crate::support::{Size, Without, context, context_without};
+
+    const SMALL: Size = Size { images: 320, steps: 7, replicates: 60 };
+    static CONTEXT: LazyLock<Context> = LazyLock::new(|| context(SMALL));
+
+    #[test]
+    fn every_figure_has_something_to_show_and_says_what() {
+        let shown = all(&CONTEXT);
+        assert_eq!(shown.len(), FIGURES.len());
+        for one in &shown {
+            let figure = one.figure().unwrap_or_else(|| panic!("{one:?}"));
+            assert!(!figure.title.is_empty() && figure.caption.ends_with('.'), "{}", figure.name);
+            assert!(!figure.tables.is_empty(), "{} has no data", figure.name);
+            for table in &figure.tables {
+                assert!(!table.rows.is_empty(), "{}: {} is empty", figure.name, table.name);
+                assert!(table.name.starts_with(figure.name), "{}: {}", figure.name, table.name);
+                assert!(table.columns.iter().all(|column| !column.description.is_empty()), "{}", table.name);
+            }
+            for panel in figure.rows.iter().flatten() {
+                assert!(!matches!(panel.body, Body::Words(_)), "{}: {panel:?}", figure.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_axis_has_a_label() {
+        for figure in all(&CONTEXT).iter().filter_map(Shown::figure) {
+            for panel in figure.rows.iter().flatten() {
+                if let Body::Plot(plot) = &panel.body {
+                    let named = matches!(plot.x.ticks, Ticks::Names(_));
+                    assert!(named || !plot.x.label.is_empty(), "{}", figure.name);
+                    assert!(!plot.y.label.is_empty(), "{}", figure.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_figure_stays_inside_its_frame() {
+        for figure in all(&CONTEXT).iter().filter_map(Shown::figure) {
+            let scene = figure.scene().unwrap();
+            let mut n = 0;
+            each_point(&scene.items, [0.0, 0.0], &mut |[x, y]| {
+                n += 1;
+                let inside =
+                    (-1.0..=scene.width + 1.0).contains(&x) && (-12.0..=scene.height + 1.0).contains(&y);
+                assert!(inside, "{}: {x} {y} is not in {} x {}", figure.name, scene.width, scene.height);
+            });
+            assert!(n > 50, "{}: {n} points", figure.name);
+        }
+    }
+
+    #[test]
+    fn names_of_figures_and_files_are_unique() {
+        let shown = all(&CONTEXT);
+        let figures: Vec<_> = shown.iter().filter_map(Shown::figure).collect();
+        let mut files: Vec<&str> = figures.iter().flat_map(|f| &f.tables).map(|t| t.name.as_str()).collect();
+        let n = files.len();
+        files.sort_unstable();
+        files.dedup();
+        assert_eq!(files.len(), n);
+        assert!(figures.iter().enumerate().all(|(i, a)| figures[..i].iter().all(|b| a.name != b.name)));
+    }
+
+    #[test]
+    fn without_a_readout_a_sentence_says_why() {
+        let context = context_without(SMALL, Without::Readout, 1);
+        let absent: Vec<(&str, String)> = all(&context)
+            .into_iter()
+            .filter_map(|shown| match shown {
+                Shown::Absent { name, reason, .. } => Some((name, reason)),
+                Shown::Figure(_) => None,
+            })
+            .collect();
+        let names: Vec<&str> = absent.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["future_class", "boundary", "dendrogram"]);
+        assert!(absent.iter().all(|(_, reason)| reason.contains("readout")), "{absent:?}");
+    }
+
+    #[test]
+    fn two_images_are_reported_without_a_fuss() {
+        let context = context_without(Size { images: 2, steps: 2, replicates: 20 }, Without::Nothing, 1);
+        for figure in all(&context).iter().filter_map(Shown::figure) {
+            figure.scene().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_single_network_has_its_quantities_side_by_side() {
+        let panel = |title: &str| Panel::words(title, 1.0, "");
+        let one = arranged(vec![vec![panel("a")], vec![panel("b")]]);
+        assert_eq!(one.iter().map(Vec::len).collect::<Vec<_>>(), [2]);
+        let five = arranged(vec![vec![panel("a"); 5], vec![panel("b"); 5]]);
+        assert_eq!(five.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 1, 1]);
+    }
+}

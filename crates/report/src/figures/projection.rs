@@ -3,7 +3,6 @@
 use redyn_analysis::{Plane, Projection, Shown, ZoneGrid};
 use serde::Serialize;
 
-use crate::Context;
 use crate::axis::Scale;
 use crate::figure::{Figure, Panel, panel_width};
 use crate::figures::{groups, key_of_groups, missing, notes, rows_of, table};
@@ -12,6 +11,7 @@ use crate::ink::Ink;
 use crate::number::{percent, significant};
 use crate::plot::Look;
 use crate::scene::{Anchor, Dash, Paint, Scene, Segment, Stroke, Style, Tags};
+use crate::{Context, Network};
 
 pub(crate) const NAME: &str = "projection";
 
@@ -27,16 +27,19 @@ pub(crate) fn figure(context: &Context) -> Figure {
             continue;
         };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
-        if let Some(agreement) = found.agreement {
-            let words = format!(
-                "{} of the points drawn lie in the drawn zone of the class given",
-                percent(agreement)
-            );
-            lacking.push((name, words));
-        }
         let frame = Frame::new(found, panel_width(columns));
         panels.push(Panel::scene(name, frame.draw(found, &groups(network).0, index)));
     }
+    let agree = |network: &Network| {
+        let agreement = network.results.get::<Projection>()?.agreement?;
+        Some(format!("{} ({})", percent(agreement), network.results.name))
+    };
+    let agreements: Vec<String> = context.networks.iter().filter_map(agree).collect();
+    let agreements = if agreements.is_empty() {
+        String::new()
+    } else {
+        format!(" Points drawn in the zone of the class they are given: {}.", agreements.join(", "))
+    };
     let plane =
         context.networks.iter().find_map(|network| network.results.get::<Projection>()).map(|p| &p.plane);
     let plane = match plane {
@@ -50,8 +53,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
             "Representations of a balanced choice of images, projected onto {plane}; each network has a plane of \
              its own. Sign and hue mark the widest group of the true class; full: correct at this step, hollow: \
              not. Lines: the way since t = 0. Tiles: the readout's zones in the slice through the mean, as far as \
-             a grid resolves them, the gaps between tiles being where it does not; points lie off that slice. In \
-             print: the last step."
+             a grid resolves them, the gaps between tiles being where it does not; points lie off that slice.{agreements} \
+             In print: the last step."
         ),
         source: "",
         notes: notes(lacking),

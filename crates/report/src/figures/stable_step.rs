@@ -38,7 +38,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         name: "stable_step",
         title: "When networks make up their mind".into(),
         caption: format!(
-            "The stable step t_s is the first step of the final unbroken run of an image's last answer{rule}. Top: \
+            "The stable step tₛ is the first step of the final unbroken run of an image's last answer{rule}. Top: \
              how the classification of {} goes. Below: images by stable step. Intervals in the hints: {}",
             images(context),
             intervals(context),
@@ -136,7 +136,7 @@ fn courses(found: &[(&str, &StableStep)]) -> Scene {
 
 fn steps(stable: &StableStep) -> Plot {
     let names = (0..stable.correct_by_step.len()).map(|step| step.to_string()).collect();
-    let x = Axis { label: "stable step t_s".into(), ticks: Ticks::Names(names), include: Vec::new() };
+    let x = Axis { label: "stable step tₛ".into(), ticks: Ticks::Names(names), include: Vec::new() };
     let mut plot = Plot::new(x, Axis::new("images", "").including(0.0));
     for (offset, counts, course) in [
         (-0.2, &stable.correct_by_step, Course::StableCorrect),
@@ -149,7 +149,7 @@ fn steps(stable: &StableStep) -> Plot {
                 from: 0.0,
                 to: n as f64,
                 paint: paint(course),
-                tip: format!("{}, t_s={step}\nn = {}", words(course), count(n)),
+                tip: format!("{}, tₛ={step}\nn = {}", words(course), count(n)),
             }));
         }
     }

@@ -123,9 +123,9 @@ impl<'a> Graph<'a> {
     }
 
     fn draw(&self, width: f64) -> Scene {
-        let height = width.min(560.0) * 0.94;
+        let height = width.min(560.0) * 0.88;
         let mut scene = Scene::new(width, height);
-        let (centre, radius) = ([width / 2.0, height / 2.0], height / 2.0 - 58.0);
+        let (centre, radius) = ([width / 2.0, height / 2.0], height / 2.0 - 30.0);
         let angles = self.angles();
         let at = |class: usize, radius: f64| {
             [centre[0] + radius * angles[class].cos(), centre[1] + radius * angles[class].sin()]

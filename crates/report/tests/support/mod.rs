@@ -35,10 +35,10 @@ const N_UNITS: usize = 48;
 
 /// How large, and how well known.
 #[derive(Clone, Copy)]
-pub struct Size {
-    pub images: usize,
-    pub steps: usize,
-    pub replicates: usize,
+pub(crate) struct Size {
+    pub(crate) images: usize,
+    pub(crate) steps: usize,
+    pub(crate) replicates: usize,
 }
 
 /// A network's character.
@@ -60,7 +60,7 @@ const CHARACTERS: [Character; 4] = [
 ];
 
 /// The names of the classes, and how they are related.
-pub fn classes() -> (Vec<String>, Hierarchy) {
+pub(crate) fn classes() -> (Vec<String>, Hierarchy) {
     let names: Vec<String> =
         TABLE.lines().skip(1).filter_map(|line| line.split('\t').next()).map(str::to_owned).collect();
     let hierarchy = Hierarchy::from_tsv(TABLE, &names).expect("the table is sound");
@@ -69,18 +69,18 @@ pub fn classes() -> (Vec<String>, Hierarchy) {
 
 /// What is left out of a context, to see what the report does without it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Without {
+pub(crate) enum Without {
     Nothing,
     Readout,
 }
 
 /// Four networks with their untrained twins, analysed.
-pub fn context(size: Size) -> Context {
+pub(crate) fn context(size: Size) -> Context {
     context_without(size, Without::Nothing, 4)
 }
 
 /// The first few networks, perhaps without a readout.
-pub fn context_without(size: Size, without: Without, n_networks: usize) -> Context {
+pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -> Context {
     let (names, hierarchy) = classes();
     let twins: Vec<(Trajectories, Trajectories)> = CHARACTERS[..n_networks]
         .iter()
