@@ -86,7 +86,7 @@ impl Fixture {
         if let Some(readout) = &readout {
             for image in 0..n_images {
                 for step in 0..n_steps {
-                    let scores = readout.scores(representations.slice(s![image, step, ..]));
+                    let scores = readout.scores(&representations.slice(s![image, step, ..]));
                     logits.slice_mut(s![image, step, ..]).assign(&scores.mapv(|score| score as f32));
                 }
             }

@@ -1,1 +1,39 @@
-//! redyn.
+//! **redyn**: watch a recurrent network, or a brain, make up its mind.
+//!
+//! This crate is the front door: the rooms under their short names, [`unroll()`], which
+//! joins them from images to a store of trajectories, and the command line.
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`stimuli`] | images on their way to a network |
+//! | [`zoo`] | published networks, one file each |
+//! | [`network`] | declare, plan, run |
+//! | [`engine`] | the operations and the native CPU engine |
+//! | [`train`] | back-propagation through time |
+//! | [`store`] | trajectories on disk |
+//! | [`analysis`] | what representations do over time |
+//! | [`report`] | figures and the page |
+
+pub use redyn_analysis as analysis;
+pub use redyn_core as core;
+pub use redyn_engine as engine;
+pub use redyn_network as network;
+pub use redyn_report as report;
+pub use redyn_stimuli as stimuli;
+pub use redyn_store as store;
+pub use redyn_train as train;
+pub use redyn_zoo as zoo;
+
+mod args;
+mod commands;
+mod console;
+mod failure;
+mod thumbnails;
+mod trained;
+mod unroll;
+
+pub use args::Cli;
+pub use commands::run;
+pub use failure::Failure;
+pub use trained::{Normalised, Trained, TrainedError};
+pub use unroll::{UnrollError, UnrollOptions, Unrolled, unroll};

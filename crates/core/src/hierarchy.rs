@@ -59,7 +59,7 @@ impl Hierarchy {
     pub fn to_tsv(&self, classes: &[String]) -> String {
         let mut text = format!("class\t{}\n", self.levels.join("\t"));
         for (class, groups) in classes.iter().zip(&self.groups) {
-            text.push_str(&format!("{class}\t{}\n", groups.join("\t")));
+            text.extend([class, "\t", &groups.join("\t"), "\n"]);
         }
         text
     }

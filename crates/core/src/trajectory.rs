@@ -23,7 +23,7 @@ impl Readout {
     /// # Shapes
     /// - `representation`: `[unit]`
     /// - returns: `[class]`
-    pub fn scores(&self, representation: ArrayView1<f32>) -> Array1<f64> {
+    pub fn scores(&self, representation: &ArrayView1<f32>) -> Array1<f64> {
         Array1::from_shape_fn(self.weight.nrows(), |class| {
             let product: f64 = self
                 .weight

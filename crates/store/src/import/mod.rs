@@ -243,7 +243,7 @@ impl Import {
         let mut outputs = Array3::zeros((n, n_steps, self.plan.n_classes()));
         for (mut image, states) in outputs.outer_iter_mut().zip(read.outer_iter()) {
             for (mut scores, state) in image.outer_iter_mut().zip(states.outer_iter()) {
-                scores.assign(&planned.readout.scores(state).mapv(|score| score as f32));
+                scores.assign(&planned.readout.scores(&state).mapv(|score| score as f32));
             }
         }
         Ok(outputs)

@@ -1,0 +1,416 @@
+//! What can be said on the command line; [`crate::commands`] does it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use redyn_network::Intervention;
+use redyn_train::LossTiming;
+
+/// Watch a recurrent network, or a brain, make up its mind.
+#[derive(Debug, Parser)]
+#[command(name = "redyn", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+The way of the data:
+  redyn train blt64:width=0.25,image_size=32 --data PHOTOS --out runs/LA
+  redyn unroll runs/LA --split test --out stores/LA.zarr
+  redyn unroll runs/LA --epoch -1 --split test --out stores/LA-untrained.zarr
+  redyn analyze stores/*.zarr --out results
+  redyn report results
+
+Start with `redyn demo`: it does all of this on built-in stimuli, with nothing to download.
+Data go to stdout, words to stderr. Exit status: 2 for a mistake in what was asked, 1 for a failure.")]
+pub struct Cli {
+    /// Threads to compute on [default: RAYON_NUM_THREADS, or all cores]. No result depends on it
+    #[arg(long, global = true, value_name = "N", env = "RAYON_NUM_THREADS", hide_env = true)]
+    pub(crate) threads: Option<usize>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole way on built-in stimuli: train four networks, unroll, analyze, report
+    Demo(DemoArgs),
+    /// Train a network by back-propagation through time
+    Train(TrainArgs),
+    /// Record a network's trajectories: its areas and logits at every step
+    Unroll(UnrollArgs),
+    /// Analyze trajectories: every number with an interval
+    Analyze(AnalyzeArgs),
+    /// Turn results into one page with figures
+    Report(ReportArgs),
+    /// The networks there are
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Image data: look at them, pack them, make them
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// The analyses there are
+    #[command(subcommand)]
+    Analyses(AnalysesCommand),
+    /// Make a store of somebody else's trajectories
+    Import(ImportArgs),
+    /// Write a store in the layout of the published scripts
+    Export(ExportArgs),
+    /// What a store holds
+    Store(StoreArgs),
+    /// Completions for a shell, on stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Folder for runs, stores, results and the report; what is there already is not done again
+    #[arg(long, default_value = "redyn-demo")]
+    pub(crate) out: PathBuf,
+    /// Seed of stimuli and networks
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Epochs of training
+    #[arg(long, default_value_t = crate::commands::demo::EPOCHS)]
+    pub(crate) epochs: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// The network: NAME or NAME:KEY=VALUE,... (`redyn models show NAME` lists the keys). The number of
+    /// classes is the data's unless it is set
+    pub(crate) model: String,
+    /// Images: a folder SPLIT/CLASS/*, an HDF5 file in MiniEcoset's layout, a folder of arrays, or `builtin`
+    #[arg(long)]
+    pub(crate) data: String,
+    /// Folder of the run
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Continue the run in that folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Passes over the training images
+    #[arg(long, default_value_t = 60)]
+    pub(crate) epochs: usize,
+    /// Images of one update
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) batch: usize,
+    /// Images run at once: gradients of the parts of a batch are summed
+    #[arg(long, default_value_t = 32)]
+    pub(crate) part: usize,
+    /// Step size of Adam
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) learning_rate: f64,
+    /// Share of the step size left at the end, along a cosine; 1 keeps it constant
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) final_rate: f64,
+    /// Steps to unroll for [default: as published]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// When the loss is taken: `every` step (summed), the `last`, or one weight per step: `0,0.5,1`
+    #[arg(long, default_value = "every")]
+    pub(crate) loss: LossTiming,
+    /// Leave images as they are, instead of TrivialAugmentWide
+    #[arg(long)]
+    pub(crate) no_augmentation: bool,
+    /// Seed of initial weights, order of images and augmentation
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Keep the weights of every so many epochs
+    #[arg(long, default_value_t = 30, value_name = "EPOCHS")]
+    pub(crate) keep_every: usize,
+    /// How images are read
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}
+
+/// How images are read.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ReadingArgs {
+    /// Leave out images that do not decode (named and counted), instead of stopping
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Class hierarchy (TSV: class, superordinate, basic, ...) [default: hierarchy.tsv beside the images]
+    #[arg(long, value_name = "TSV")]
+    pub(crate) hierarchy: Option<PathBuf>,
+    /// Only these classes, relabelled in this order
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
+    pub(crate) only_classes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnrollArgs {
+    /// A run folder, or a safetensors file of weights
+    pub(crate) weights: PathBuf,
+    /// The store to write: a folder ending in .zarr. One that was begun is continued
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Images [default: those the run was trained on]
+    #[arg(long)]
+    pub(crate) data: Option<String>,
+    /// Split of the images
+    #[arg(long, default_value = "test")]
+    pub(crate) split: String,
+    /// Only so many images, spread evenly over the split
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Kept epoch of the run; -1 is the untrained network [default: the last]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) epoch: Option<i64>,
+    /// The network, where the weights file does not say
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Steps to unroll for; may go beyond training [default: as published]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Areas to record beside the one that is read out (`redyn models show` lists them)
+    #[arg(long, value_delimiter = ',', value_name = "AREA,...")]
+    pub(crate) areas: Vec<String>,
+    /// Cut an edge: EDGE, EDGE@3.. or EDGE@3..7 (steps from 0, the last excluded). May be repeated
+    #[arg(long, value_name = "EDGE[@STEPS]")]
+    pub(crate) cut: Vec<Intervention>,
+    /// Scale an edge: EDGE=0.5 or EDGE=0.5@3... May be repeated
+    #[arg(long, value_name = "EDGE=FACTOR[@STEPS]")]
+    pub(crate) scale: Vec<Intervention>,
+    /// Short name for legends [default: the network's letters]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Memory to stay within: 512M, 2G
+    #[arg(long, default_value = "1G", value_parser = memory)]
+    pub(crate) memory: u64,
+    /// How images are read
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    /// Stores of trajectories. An untrained network (epoch -1) is paired with the trained ones of the
+    /// same network and seed
+    #[arg(required = true)]
+    pub(crate) stores: Vec<PathBuf>,
+    /// Folder for results.json and one CSV per table
+    #[arg(long, default_value = "results")]
+    pub(crate) out: PathBuf,
+    /// Only these analyses (`redyn analyses list`)
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
+    pub(crate) only: Vec<String>,
+    /// Area to analyze [default: the one that is read out]
+    #[arg(long)]
+    pub(crate) area: Option<String>,
+    /// How maps become vectors
+    #[arg(long, value_enum, default_value = "average")]
+    pub(crate) spatial: SpatialArg,
+    /// Steps the final answer must last to count as stable: 2 as in the published code, 1 to drop the rule
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) minimum_run: u8,
+    /// Let an answer count as stable even if it was given, and left, before
+    #[arg(long)]
+    pub(crate) allow_return: bool,
+    /// Bootstrap replicates and permutations
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) replicates: usize,
+    /// Share of the bootstrap distribution inside an interval
+    #[arg(long, default_value_t = 0.95)]
+    pub(crate) level: f64,
+    /// Seed of the bootstrap and of permutations
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Memory for trajectories: 512M, 2G. No result depends on it
+    #[arg(long, default_value = "256M", value_parser = memory)]
+    pub(crate) memory: u64,
+    /// Also write the results to stdout as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SpatialArg {
+    /// One unit per channel: the mean over the map
+    Average,
+    /// One unit per place and channel
+    Flatten,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Folder of `redyn analyze`
+    pub(crate) results: PathBuf,
+    /// Folder for the page and its figures [default: RESULTS/report]
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Title of the page
+    #[arg(long, default_value = "Representation dynamics")]
+    pub(crate) title: String,
+    /// Images for thumbnails, if they moved [default: as recorded in the stores]
+    #[arg(long)]
+    pub(crate) data: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// List the networks
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a network: areas, edges, parameters, multiplications
+    Show {
+        /// NAME or NAME:KEY=VALUE,...
+        model: String,
+        /// Steps to count multiplications for [default: as published]
+        #[arg(long)]
+        steps: Option<usize>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Show a data set: splits, classes, counts, statistics, a contact sheet
+    Show {
+        /// A folder, an HDF5 file, a folder of arrays, or `builtin[:KEY=VALUE,...]`
+        data: String,
+        /// Write a contact sheet of the images here, as PNG
+        #[arg(long, value_name = "PNG")]
+        sheet: Option<PathBuf>,
+        /// Split of the contact sheet
+        #[arg(long, default_value = "train")]
+        split: String,
+        /// Side to which images are brought
+        #[arg(long)]
+        image_size: Option<usize>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// How images are read
+        #[command(flatten)]
+        reading: ReadingArgs,
+    },
+    /// Pack images into an HDF5 file in MiniEcoset's layout
+    Pack {
+        /// A folder SPLIT/CLASS/*, or any other data set
+        data: String,
+        /// The file to write
+        out: PathBuf,
+        /// Side to which images are brought
+        #[arg(long)]
+        image_size: Option<usize>,
+        /// How images are read
+        #[command(flatten)]
+        reading: ReadingArgs,
+    },
+    /// Write built-in stimuli as a folder SPLIT/CLASS/*.png with their hierarchy
+    Generate {
+        /// The folder to write
+        out: PathBuf,
+        /// What to generate: `builtin:KEY=VALUE,...`
+        #[arg(long, default_value = "builtin")]
+        stimuli: String,
+        /// Side of the images
+        #[arg(long, default_value_t = 64)]
+        image_size: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnalysesCommand {
+    /// List the analyses
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what an analysis means and where it comes from
+    Show {
+        /// Name of the analysis
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// A .npz in the published scripts' layout, or a manifest (.json) naming arrays in safetensors,
+    /// .npy or HDF5 files
+    pub(crate) source: PathBuf,
+    /// The store to write
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Short name for legends
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Memory to stay within: 512M, 2G
+    #[arg(long, default_value = "512M", value_parser = memory)]
+    pub(crate) memory: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The store
+    pub(crate) store: PathBuf,
+    /// The .npz file to write: representations_all, outputs_all, labels_all, readout_weight, readout_bias
+    #[arg(long, value_name = "FILE")]
+    pub(crate) npz: PathBuf,
+    /// Area to export [default: the one that is read out]
+    #[arg(long)]
+    pub(crate) area: Option<String>,
+    /// How maps become vectors
+    #[arg(long, value_enum, default_value = "average")]
+    pub(crate) spatial: SpatialArg,
+    /// Memory to stay within: 512M, 2G
+    #[arg(long, default_value = "512M", value_parser = memory)]
+    pub(crate) memory: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The store
+    pub(crate) store: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Bytes, as people write them: `4096`, `512M`, `2G`, `1.5GiB`.
+fn memory(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let power = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return Err("write a number with K, M, G or T: 512M".into()),
+    };
+    let number: f64 =
+        digits.trim().parse().map_err(|_| "write a number with K, M, G or T: 512M".to_owned())?;
+    let bytes = number * (1_u64 << power) as f64;
+    if bytes >= 1.0 && bytes < u64::MAX as f64 {
+        Ok(bytes as u64)
+    } else {
+        Err("it must be above zero".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn memory_is_read_as_people_write_it() {
+        assert_eq!(memory("512M"), Ok(512 << 20));
+        assert_eq!(memory("1.5GiB"), Ok(3 << 29));
+        assert_eq!(memory("4096"), Ok(4096));
+        assert!(memory("lots").is_err() && memory("0").is_err() && memory("-1G").is_err());
+    }
+}

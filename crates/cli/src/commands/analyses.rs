@@ -1,0 +1,35 @@
+//! `redyn analyses`.
+
+use redyn_analysis::{ANALYSES, find};
+
+use super::print_json;
+use crate::Failure;
+use crate::args::AnalysesCommand;
+
+pub(super) fn run(command: &AnalysesCommand) -> Result<(), Failure> {
+    match command {
+        AnalysesCommand::List { json: true } => {
+            let listed: Vec<_> = ANALYSES
+                .iter()
+                .map(|entry| {
+                    serde_json::json!({ "name": entry.name, "title": entry.title, "summary": entry.summary,
+                        "description": entry.description, "reference": entry.reference })
+                })
+                .collect();
+            print_json(&listed);
+        }
+        AnalysesCommand::List { json: false } => {
+            for entry in ANALYSES {
+                println!("{:<20} {}", entry.name, entry.summary);
+            }
+        }
+        AnalysesCommand::Show { name } => {
+            let entry = find(name)?;
+            println!(
+                "{}\n{}\n\n{}\n\nReference: {}",
+                entry.name, entry.title, entry.description, entry.reference
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! `redyn analyze`.
+
+use std::path::{Path, PathBuf};
+
+use redyn_analysis::{
+    FirstOccurrence, MinimumRun, Options, Request, Results, Selection, StableRule, Subject, Uncertainty,
+    analyse,
+};
+use redyn_store::{Spatial, Store, StoreTrajectories};
+use serde::{Deserialize, Serialize};
+
+use super::{command_line, print_json, write_file};
+use crate::Failure;
+use crate::args::{AnalyzeArgs, SpatialArg};
+use crate::console::Console;
+
+/// Results and where they come from, as `results.json` holds them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Analyzed {
+    pub(super) format: String,
+    pub(super) version: String,
+    pub(super) command: Vec<String>,
+    /// One per network of the results.
+    pub(super) sources: Vec<Source>,
+    pub(super) results: Results,
+}
+
+/// The store behind the results of one network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Source {
+    pub(super) store: PathBuf,
+    pub(super) untrained: Option<PathBuf>,
+    /// What the store says of the network: card, data, split, interventions, weights.
+    pub(super) model: serde_json::Value,
+    pub(super) weights_digest: Option<String>,
+    pub(super) dataset_digest: Option<String>,
+    pub(super) kernels: String,
+    pub(super) hierarchy: Option<redyn_core::Hierarchy>,
+    /// Ids of the images, in order.
+    pub(super) image_ids: Vec<String>,
+}
+
+impl From<SpatialArg> for Spatial {
+    fn from(arg: SpatialArg) -> Self {
+        match arg {
+            SpatialArg::Average => Self::Average,
+            SpatialArg::Flatten => Self::Flatten,
+        }
+    }
+}
+
+pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> {
+    let options = Options {
+        stable: StableRule {
+            minimum_run: if args.minimum_run == 1 { MinimumRun::One } else { MinimumRun::Two },
+            first_occurrence: if args.allow_return {
+                FirstOccurrence::Ignored
+            } else {
+                FirstOccurrence::Required
+            },
+        },
+        uncertainty: Uncertainty { replicates: args.replicates, level: args.level, seed: args.seed },
+        memory: usize::try_from(args.memory).unwrap_or(usize::MAX),
+        ..Options::default()
+    };
+    let only: Vec<&str> = args.only.iter().map(String::as_str).collect();
+    let selection = if only.is_empty() { Selection::All } else { Selection::Named(&only) };
+    let how = How { area: args.area.as_deref(), spatial: args.spatial.into(), options, selection };
+    let analyzed = analyze(&args.stores, &how, &args.out, console)?;
+    if args.json {
+        print_json(&analyzed);
+    } else {
+        println!("{}", args.out.join(RESULTS).display());
+    }
+    Ok(())
+}
+
+/// The file of results within their folder.
+pub(super) const RESULTS: &str = "results.json";
+
+/// What to analyze, and how.
+pub(super) struct How<'a> {
+    pub(super) area: Option<&'a str>,
+    pub(super) spatial: Spatial,
+    pub(super) options: Options,
+    pub(super) selection: Selection<'a>,
+}
+
+/// Analyze stores and write results and tables.
+pub(super) fn analyze(
+    paths: &[PathBuf],
+    how: &How,
+    out: &Path,
+    console: &Console,
+) -> Result<Analyzed, Failure> {
+    let stores = paths.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    let trajectories = stores
+        .iter()
+        .map(|store| {
+            let area =
+                how.area.map(str::to_owned).or_else(|| store.readout().map(|(_, place)| place.tap.clone()));
+            let area = area.or_else(|| store.taps().first().map(|tap| tap.area.clone()));
+            store.trajectories(&area.unwrap_or_default(), how.spatial)
+        })
+        .collect::<Result<Vec<StoreTrajectories>, _>>()?;
+    let untrained = |index: usize| stores[index].about().epoch == Some(-1);
+    let mut trained: Vec<usize> = (0..stores.len()).filter(|&index| !untrained(index)).collect();
+    if trained.is_empty() {
+        // Only untrained networks: they are what is to be looked at.
+        trained = (0..stores.len()).collect();
+    }
+    let pairs: Vec<(usize, Option<usize>)> = trained
+        .iter()
+        .map(|&index| {
+            let about = stores[index].about();
+            let twin = (0..stores.len()).find(|&other| {
+                let there = stores[other].about();
+                other != index
+                    && there.epoch == Some(-1)
+                    && there.network == about.network
+                    && there.seed == about.seed
+                    && there.dataset_digest == about.dataset_digest
+                    && stores[other].image_ids() == stores[index].image_ids()
+            });
+            (index, twin)
+        })
+        .collect();
+    for index in (0..stores.len()).filter(|&index| untrained(index)) {
+        if !pairs.iter().any(|&(subject, twin)| subject == index || twin == Some(index)) {
+            console.say(format!(
+                "note: {} is untrained and belongs to none of the trained networks; it is left out",
+                paths[index].display()
+            ));
+        }
+    }
+    let subjects: Vec<Subject> = pairs
+        .iter()
+        .map(|&(index, twin)| Subject {
+            trajectories: &trajectories[index],
+            untrained: twin.map(|twin| &trajectories[twin] as &dyn redyn_core::TrajectorySource),
+        })
+        .collect();
+    let bar = console.bar("analyze", subjects.len());
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let request =
+        Request { subjects: &subjects, analyses: how.selection, options: &how.options, stop: &console.stop };
+    let results = analyse(&request)?;
+    bar.finish_and_clear();
+    for network in &results.networks {
+        for omitted in &network.omitted {
+            console.say(format!("note: {}: {} left out: {}", network.name, omitted.analysis, omitted.reason));
+        }
+    }
+    let sources = pairs
+        .iter()
+        .map(|&(index, twin)| {
+            let about = stores[index].about();
+            Source {
+                store: paths[index].clone(),
+                untrained: twin.map(|twin| paths[twin].clone()),
+                model: about.model.clone(),
+                weights_digest: about.weights_digest.clone(),
+                dataset_digest: about.dataset_digest.clone(),
+                kernels: about.kernel_path.clone(),
+                hierarchy: about.hierarchy.clone(),
+                image_ids: stores[index].image_ids().to_vec(),
+            }
+        })
+        .collect();
+    let analyzed = Analyzed {
+        format: "redyn.results".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        command: command_line(),
+        sources,
+        results,
+    };
+    write_tables(&analyzed.results, out)?;
+    let json = serde_json::to_vec(&analyzed).expect("plain data");
+    write_file(&out.join(RESULTS), &json)?;
+    Ok(analyzed)
+}
+
+/// One CSV per table, and what its columns mean beside it.
+fn write_tables(results: &Results, out: &Path) -> Result<(), Failure> {
+    for network in &results.networks {
+        let folder = out.join("tables").join(network.name.replace([' ', '/'], "-"));
+        for table in network.findings.iter().flat_map(redyn_analysis::Finding::tables) {
+            write_file(&folder.join(format!("{}.csv", table.name)), table.to_csv().as_bytes())?;
+            let mut companion = String::from("column\tunit\tmeaning\n");
+            for column in &table.columns {
+                companion.push_str(&format!("{}\t{}\t{}\n", column.name, column.unit, column.description));
+            }
+            write_file(&folder.join(format!("{}.columns.tsv", table.name)), companion.as_bytes())?;
+        }
+    }
+    Ok(())
+}

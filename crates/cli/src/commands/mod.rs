@@ -1,0 +1,97 @@
+//! What the commands do, one file each.
+
+mod analyses;
+mod analyze;
+mod data;
+pub(crate) mod demo;
+mod import;
+mod models;
+mod report;
+mod store;
+mod train;
+mod unroll;
+
+use std::path::Path;
+
+use clap::CommandFactory;
+use redyn_stimuli::{BadImages, DataSet, OpenOptions, open};
+
+use crate::args::{Command, ReadingArgs};
+use crate::console::Console;
+use crate::{Cli, Failure};
+
+/// Do what the command line says.
+///
+/// # Errors
+/// The one sentence that says why not.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    if let Some(threads) = cli.threads {
+        // Before the first parallel work, so it cannot have been built yet.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    }
+    let console = Console::new()?;
+    match cli.command {
+        Command::Demo(args) => demo::run(&args, &console),
+        Command::Train(args) => train::run(&args, &console),
+        Command::Unroll(args) => unroll::run(&args, &console),
+        Command::Analyze(args) => analyze::run(&args, &console),
+        Command::Report(args) => report::run(&args, &console),
+        Command::Models(command) => models::run(&command),
+        Command::Data(command) => data::run(&command, &console),
+        Command::Analyses(command) => analyses::run(&command),
+        Command::Import(args) => import::import(&args, &console),
+        Command::Export(args) => import::export(&args, &console),
+        Command::Store(args) => store::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "redyn", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Open image data, and tell what opening noticed.
+fn open_data(
+    specification: &str,
+    image_size: Option<usize>,
+    reading: &ReadingArgs,
+    console: &Console,
+) -> Result<DataSet, Failure> {
+    let options = OpenOptions {
+        image_size,
+        bad_images: if reading.skip_bad { BadImages::Skip } else { BadImages::Refuse },
+        hierarchy: reading.hierarchy.clone(),
+        classes: reading.only_classes.clone(),
+    };
+    let data = open(specification, &options)?;
+    for note in &data.notes {
+        console.say(format!("note: {note}"));
+    }
+    if !data.skipped.is_empty() {
+        console.say(format!("note: {} images were left out:", data.skipped.len()));
+        for skipped in &data.skipped {
+            console.say(format!("  {}: {}", skipped.id, skipped.reason));
+        }
+    }
+    Ok(data)
+}
+
+/// The command as it was typed.
+fn command_line() -> Vec<String> {
+    std::env::args().collect()
+}
+
+/// Write a file that appears whole or not at all.
+fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::file(path, &error);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
+}
+
+/// JSON on stdout.
+fn print_json(value: &impl serde::Serialize) {
+    println!("{}", serde_json::to_string_pretty(value).expect("plain data"));
+}

@@ -1,0 +1,158 @@
+//! `redyn report`.
+
+use std::path::{Path, PathBuf};
+
+use redyn_report::{Area, Connection, Context, Drawing, Kind, Network, Provenance, Written, write};
+use redyn_stimuli::{OpenOptions, open};
+use redyn_zoo::{Card, build};
+
+use super::analyze::{Analyzed, RESULTS, Source};
+use crate::Failure;
+use crate::args::ReportArgs;
+use crate::console::Console;
+use crate::thumbnails::thumbnails;
+
+pub(super) fn run(args: &ReportArgs, console: &Console) -> Result<(), Failure> {
+    let file = args.results.join(RESULTS);
+    let text = std::fs::read(&file).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::user(
+            format!("{} holds no results", args.results.display()),
+            "make them with `redyn analyze STORE... --out FOLDER`",
+        ),
+        _ => Failure::file(&file, &error),
+    })?;
+    let analyzed: Analyzed = serde_json::from_slice(&text).map_err(|error| {
+        Failure::user(
+            format!("{}: {error}", file.display()),
+            "it was written by another version of redyn, or is damaged: run `redyn analyze` again",
+        )
+    })?;
+    let out = args.out.clone().unwrap_or_else(|| args.results.join("report"));
+    let written = report(&analyzed, &args.title, args.data.as_deref(), &out, console)?;
+    println!("{}", written.page.display());
+    Ok(())
+}
+
+/// Write the report of some results.
+pub(super) fn report(
+    analyzed: &Analyzed,
+    title: &str,
+    data: Option<&str>,
+    out: &Path,
+    console: &Console,
+) -> Result<Written, Failure> {
+    let mut networks = Vec::new();
+    for (results, source) in analyzed.results.networks.iter().zip(&analyzed.sources) {
+        let drawing =
+            card(source).and_then(|card| build(&card.network).ok()).map(|network| network.graph.drawing());
+        networks.push(Network {
+            results: results.clone(),
+            hierarchy: source.hierarchy.clone(),
+            drawing: drawing.as_ref().map(draw),
+        });
+    }
+    let first = analyzed.sources.first();
+    let named = |key: &str| first.and_then(|source| source.model.get(key)).and_then(|value| value.as_str());
+    let stimuli = match (named("data"), named("split")) {
+        (Some(data), Some(split)) => format!("{}, split {split}", short(data)),
+        _ => String::new(),
+    };
+    let context = Context {
+        title: title.to_owned(),
+        stimuli,
+        options: analyzed.results.options.clone(),
+        networks,
+        thumbnails: pictures(analyzed, data, console)?,
+        provenance: provenance(analyzed),
+    };
+    Ok(write(&context, out)?)
+}
+
+fn card(source: &Source) -> Option<Card> {
+    serde_json::from_value(source.model.get("card")?.clone()).ok()
+}
+
+fn draw(drawing: &redyn_network::Drawing) -> Drawing {
+    let areas = drawing.areas.iter().map(|area| Area { name: area.name.clone(), shape: area.shape });
+    let edges = drawing.edges.iter().map(|edge| Connection {
+        name: edge.name.clone(),
+        kind: match edge.kind {
+            redyn_network::Kind::BottomUp => Kind::BottomUp,
+            redyn_network::Kind::Lateral => Kind::Lateral,
+            redyn_network::Kind::TopDown => Kind::TopDown,
+        },
+        from: edge.from.clone(),
+        to: edge.to.clone(),
+        op: edge.op.clone(),
+        delay: edge.delay,
+    });
+    Drawing { areas: areas.collect(), edges: edges.collect() }
+}
+
+/// Thumbnails where the images can still be found; a note where not.
+fn pictures(
+    analyzed: &Analyzed,
+    data: Option<&str>,
+    console: &Console,
+) -> Result<std::collections::BTreeMap<usize, redyn_report::Thumbnail>, Failure> {
+    let none = std::collections::BTreeMap::new;
+    let Some(source) = analyzed.sources.first() else { return Ok(none()) };
+    if analyzed.sources.iter().any(|other| other.image_ids != source.image_ids) {
+        console.say("note: the networks saw different images; the report shows no thumbnails");
+        return Ok(none());
+    }
+    let recorded = source.model.get("data").and_then(|value| value.as_str());
+    let (Some(name), Some(split), Some(card)) =
+        (data.or(recorded), source.model.get("split").and_then(|value| value.as_str()), card(source))
+    else {
+        return Ok(none());
+    };
+    let options = OpenOptions { image_size: Some(card.image_size), ..OpenOptions::default() };
+    match open(name, &options) {
+        Ok(images) => thumbnails(&analyzed.results, &source.image_ids, &images, split),
+        Err(error) => {
+            console.say(format!("note: no thumbnails: {error} (name the images with --data)"));
+            Ok(none())
+        }
+    }
+}
+
+fn provenance(analyzed: &Analyzed) -> Vec<Provenance> {
+    let mut lines = vec![
+        line("redyn", analyzed.version.clone()),
+        line("command", analyzed.command.join(" ")),
+        line("bootstrap seed", analyzed.results.options.uncertainty.seed.to_string()),
+    ];
+    for (results, source) in analyzed.results.networks.iter().zip(&analyzed.sources) {
+        let of = |what: &str| format!("{}: {what}", results.name);
+        lines.push(line(&of("network"), results.network.clone()));
+        lines.push(line(&of("store"), source.store.display().to_string()));
+        if let Some(untrained) = &source.untrained {
+            lines.push(line(&of("untrained store"), untrained.display().to_string()));
+        }
+        for (what, value) in [
+            ("seed", results.seed.map(|seed| seed.to_string())),
+            ("epoch", results.epoch.map(|epoch| epoch.to_string())),
+            ("weights digest", source.weights_digest.clone()),
+            ("data digest", source.dataset_digest.clone()),
+            ("kernels", Some(source.kernels.clone())),
+        ] {
+            lines.extend(value.map(|value| line(&of(what), value)));
+        }
+    }
+    lines
+}
+
+fn line(key: &str, value: String) -> Provenance {
+    Provenance { key: key.to_owned(), value }
+}
+
+/// A data set's name without the folders before it; built-in stimuli by what they are.
+fn short(data: &str) -> String {
+    if redyn_stimuli::is_builtin(data) {
+        return "built-in stimuli".to_owned();
+    }
+    PathBuf::from(data)
+        .file_name()
+        .map_or_else(|| data.to_owned(), |name| name.to_string_lossy().into_owned())
+}

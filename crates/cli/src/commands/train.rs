@@ -1,0 +1,98 @@
+//! `redyn train`.
+
+use redyn_engine::Cpu;
+use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
+use redyn_zoo::{Network, build, build_for};
+
+use super::{command_line, open_data};
+use crate::Failure;
+use crate::args::TrainArgs;
+use crate::console::Console;
+
+pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
+    let network = build(&args.model)?;
+    let data = open_data(&args.data, Some(network.card.image_size), &args.reading, console)?;
+    let network = build_for(&args.model, data.classes.len())?;
+    let recipe = Recipe {
+        epochs: args.epochs,
+        batch: args.batch,
+        part: args.part,
+        learning_rate: args.learning_rate,
+        final_rate: args.final_rate,
+        steps: args.steps.unwrap_or(network.card.steps),
+        loss: args.loss.clone(),
+        augmentation: if args.no_augmentation { Augment::None } else { Augment::TrivialAugmentWide },
+        seed: args.seed,
+        keep_every: args.keep_every,
+    };
+    let engine = Cpu::default();
+    let setting = Setting { folder: &args.out, data: args.data.clone(), command: command_line() };
+    let trainer = if args.resume {
+        Trainer::resume(&engine, &network, &data, recipe, &setting)?
+    } else {
+        Trainer::begin(&engine, &network, &data, recipe, &setting)?
+    };
+    console.say(format!(
+        "training {} on {} ({} classes, {} images)",
+        network.spec,
+        data.name,
+        data.classes.len(),
+        data.split("train")?.len()
+    ));
+    follow(trainer, &network, console)?;
+    println!("{}", args.out.join("weights.safetensors").display());
+    Ok(())
+}
+
+/// Train to the end under a bar; an interrupted run says how to go on.
+pub(super) fn follow(mut trainer: Trainer<Cpu>, network: &Network, console: &Console) -> Result<(), Failure> {
+    let mut bar = None;
+    let ending = trainer.run(&console.stop, &mut |progress| {
+        let bar = bar.get_or_insert_with(|| {
+            let bar = console.bar(&network.card.short, progress.epochs * progress.batches);
+            bar.set_position((progress.epoch * progress.batches + progress.batch) as u64);
+            bar.reset_eta();
+            bar
+        });
+        bar.set_position((progress.epoch * progress.batches + progress.batch) as u64);
+        bar.set_message(message(progress));
+        if let Some(rows) = &progress.finished {
+            let validated: Vec<String> = rows
+                .iter()
+                .filter(|row| row.split != "train")
+                .map(|row| format!("{:.0}", 100.0 * row.accuracy))
+                .collect();
+            if !validated.is_empty() && progress.epoch + 1 == progress.epochs {
+                bar.suspend(|| {
+                    console.say(format!(
+                        "{}: validation accuracy at t=0...{}: {} %",
+                        network.card.short,
+                        validated.len() - 1,
+                        validated.join(" ")
+                    ));
+                });
+            }
+        }
+    })?;
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    match ending {
+        Ending::Finished => Ok(()),
+        Ending::Stopped => {
+            Err(Failure::stopped("the run is saved: the same command with --resume continues it"))
+        }
+    }
+}
+
+fn message(progress: &Progress) -> String {
+    let percent = |accuracy: Option<&f64>| accuracy.map_or(0.0, |accuracy| 100.0 * accuracy);
+    format!(
+        "epoch {}/{} loss {:.3} accuracy t=0 {:.0} % last {:.0} %",
+        progress.epoch + 1,
+        progress.epochs,
+        progress.loss / progress.accuracy.len().max(1) as f64,
+        percent(progress.accuracy.first()),
+        percent(progress.accuracy.last())
+    )
+}

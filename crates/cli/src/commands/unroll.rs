@@ -1,0 +1,68 @@
+//! `redyn unroll`.
+
+use redyn_engine::Cpu;
+use redyn_network::Effect;
+
+use super::{command_line, open_data};
+use crate::args::UnrollArgs;
+use crate::console::Console;
+use crate::{Failure, Trained, UnrollOptions, Unrolled, unroll};
+
+pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
+    let trained = Trained::open(&args.weights, args.epoch, args.model.as_deref())?;
+    let data = args.data.clone().or_else(|| trained.data.clone());
+    let data_name =
+        data.ok_or_else(|| Failure::user("nothing says which images to unroll on", "name them with --data"))?;
+    let data = open_data(&data_name, Some(trained.network.card.image_size), &args.reading, console)?;
+    let mut interventions = args.cut.clone();
+    if let Some(cut) = interventions.iter().find(|cut| cut.effect != Effect::Cut) {
+        return Err(Failure::user(format!("--cut {} has a factor", cut.edge), "scale an edge with --scale"));
+    }
+    if let Some(scaled) = args.scale.iter().find(|scaled| scaled.effect == Effect::Cut) {
+        return Err(Failure::user(
+            format!("--scale {} has no factor", scaled.edge),
+            "write EDGE=FACTOR, for example v4.lateral=0.5@3..",
+        ));
+    }
+    interventions.extend(args.scale.iter().cloned());
+    let options = UnrollOptions {
+        name: args.name.clone(),
+        split: args.split.clone(),
+        limit: args.limit,
+        steps: args.steps.unwrap_or(trained.network.card.steps),
+        areas: args.areas.clone(),
+        interventions,
+        memory: args.memory,
+        data: data_name,
+        command: command_line(),
+    };
+    follow(&trained, &data, &args.out, &options, console)?;
+    println!("{}", args.out.display());
+    Ok(())
+}
+
+/// Unroll under a bar; an interrupted store says how to go on.
+pub(super) fn follow(
+    trained: &Trained,
+    data: &redyn_stimuli::DataSet,
+    out: &std::path::Path,
+    options: &UnrollOptions,
+    console: &Console,
+) -> Result<(), Failure> {
+    let bar = console.bar(&format!("unroll {}", trained.network.card.short), 0);
+    let mut begun = false;
+    let mut watch = |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+        if !begun {
+            bar.reset_eta();
+            begun = true;
+        }
+    };
+    let ended = unroll(&Cpu::default(), trained, data, out, options, &console.stop, &mut watch);
+    bar.finish_and_clear();
+    match ended? {
+        Unrolled::Complete => Ok(()),
+        Unrolled::Stopped => Err(Failure::stopped("the store is kept: the same command continues it")),
+    }
+}

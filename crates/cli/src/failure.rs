@@ -1,0 +1,50 @@
+//! The last word of a command that did not succeed.
+
+use std::process::ExitCode;
+
+use redyn_core::{Diagnose, Fault};
+
+/// An error on its way to the person: a sentence, a hint, an exit status.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    hint: Option<String>,
+    fault: Fault,
+}
+
+impl Failure {
+    /// A mistake of the user's that only the command line can see.
+    pub(crate) fn user(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: Some(hint.into()), fault: Fault::User }
+    }
+
+    /// A file that cannot be read or written.
+    pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let fault = if error.kind() == std::io::ErrorKind::NotFound { Fault::User } else { Fault::Failure };
+        Self { message: format!("{}: {error}", path.display()), hint: None, fault }
+    }
+
+    /// Work that was stopped on request; `hint` says how to go on.
+    pub(crate) fn stopped(hint: impl Into<String>) -> Self {
+        Self { message: "stopped".into(), hint: Some(hint.into()), fault: Fault::Failure }
+    }
+
+    /// Print the sentence and the hint to stderr; the exit status is 2 for a mistake of
+    /// the user's and 1 for a failure of the work.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("error: {}", self.message);
+        if let Some(hint) = &self.hint {
+            eprintln!("hint: {hint}");
+        }
+        match self.fault {
+            Fault::User => ExitCode::from(2),
+            Fault::Failure => ExitCode::from(1),
+        }
+    }
+}
+
+impl<E: Diagnose> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { message: error.to_string(), hint: error.hint(), fault: error.fault() }
+    }
+}

@@ -1,0 +1,175 @@
+//! A network with weights, found in a run folder or a weights file.
+
+use std::path::{Path, PathBuf};
+
+use redyn_core::{Diagnose, Fault};
+use redyn_network::{NetworkError, Weights};
+use redyn_stimuli::{ChannelStatistics, StimuliError};
+use redyn_train::{TrainError, read_record};
+use redyn_zoo::{Network, ZooError, build, read_weights};
+
+/// A network with weights, and what is known of how it came by them.
+#[derive(Debug)]
+pub struct Trained {
+    /// The network.
+    pub network: Network,
+    /// Its weights: all there, of the right shapes, finite.
+    pub weights: Weights,
+    /// The file they were read from.
+    pub file: PathBuf,
+    /// Training epoch; −1 is the untrained network.
+    pub epoch: Option<i64>,
+    /// Seed of the initial weights.
+    pub seed: Option<u64>,
+    /// Channel statistics of the images it was trained on, and where they come from.
+    pub normalised: Normalised,
+    /// The data set it was trained on, as it was named then.
+    pub data: Option<String>,
+}
+
+/// By which channel statistics images are normalised for a network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Normalised {
+    /// Those of its training images, as its run recorded them.
+    AsTrained(ChannelStatistics),
+    /// Nothing is recorded: the data set's own.
+    ByData,
+}
+
+/// Why a network with weights cannot be found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainedError {
+    /// Nothing says which network the weights belong to.
+    #[error("{path} does not say which network its weights belong to")]
+    WhichNetwork {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The run kept no weights of that epoch.
+    #[error("{folder} keeps no weights of epoch {epoch}")]
+    Epoch {
+        /// The run folder.
+        folder: PathBuf,
+        /// The epoch asked for.
+        epoch: i64,
+        /// The files there are.
+        kept: Vec<String>,
+    },
+    /// The run is not finished and no epoch was asked for.
+    #[error("the run in {folder} is not finished")]
+    Unfinished {
+        /// The run folder.
+        folder: PathBuf,
+    },
+    /// Something about the run.
+    #[error(transparent)]
+    Run(#[from] TrainError),
+    /// Something about the network or the weights file.
+    #[error(transparent)]
+    Zoo(#[from] ZooError),
+    /// Weights that are not the network's.
+    #[error("{path}: {source}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: NetworkError,
+    },
+    /// Statistics that cannot normalise anything.
+    #[error(transparent)]
+    Statistics(#[from] StimuliError),
+}
+
+impl Diagnose for TrainedError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::WhichNetwork { .. } => {
+                Some("name it with --model, for example --model blt64:classes=20".into())
+            }
+            Self::Epoch { kept, .. } => Some(format!("it keeps {}", kept.join(", "))),
+            Self::Unfinished { .. } => {
+                Some("finish it with `redyn train --resume`, or choose a kept epoch with --epoch".into())
+            }
+            Self::Run(error) => error.hint(),
+            Self::Zoo(error) => error.hint(),
+            Self::Weights { source, .. } => source.hint(),
+            Self::Statistics(error) => error.hint(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Run(error) => error.fault(),
+            Self::Zoo(error) => error.fault(),
+            Self::Statistics(error) => error.fault(),
+            _ => Fault::User,
+        }
+    }
+}
+
+impl Trained {
+    /// Open a run folder (its finished weights, or those of `epoch`) or a safetensors
+    /// file (`model` names the network where the file does not).
+    ///
+    /// # Errors
+    /// Nothing there, no weights of that epoch, an unknown network, weights that are
+    /// not the network's.
+    pub fn open(path: &Path, epoch: Option<i64>, model: Option<&str>) -> Result<Self, TrainedError> {
+        if path.is_dir() { Self::of_run(path, epoch) } else { Self::of_file(path, model) }
+    }
+
+    fn of_run(folder: &Path, epoch: Option<i64>) -> Result<Self, TrainedError> {
+        let record = read_record(folder)?;
+        let last = record.recipe.epochs as i64 - 1;
+        let name = match epoch {
+            Some(epoch) if epoch != last => format!("epoch_{epoch}.safetensors"),
+            _ => "weights.safetensors".to_owned(),
+        };
+        if !record.digests.contains_key(&name) {
+            return Err(match epoch {
+                None => TrainedError::Unfinished { folder: folder.to_owned() },
+                Some(epoch) => TrainedError::Epoch {
+                    folder: folder.to_owned(),
+                    epoch,
+                    kept: record.digests.keys().cloned().collect(),
+                },
+            });
+        }
+        let file = folder.join(name);
+        let (weights, _) = read_weights(&file)?;
+        let (mean, std) = record.statistics;
+        let trained = Self {
+            network: build(&record.network)?,
+            weights,
+            file,
+            epoch: Some(epoch.unwrap_or(last)),
+            seed: Some(record.recipe.seed),
+            normalised: Normalised::AsTrained(ChannelStatistics { mean, std }),
+            data: Some(record.data),
+        };
+        trained.checked()
+    }
+
+    fn of_file(path: &Path, model: Option<&str>) -> Result<Self, TrainedError> {
+        let (weights, notes) = read_weights(path)?;
+        let spec = model.or_else(|| notes.get("network").map(String::as_str));
+        let spec = spec.ok_or_else(|| TrainedError::WhichNetwork { path: path.to_owned() })?;
+        let trained = Self {
+            network: build(spec)?,
+            weights,
+            file: path.to_owned(),
+            epoch: notes.get("epoch").and_then(|epoch| epoch.parse().ok()),
+            seed: notes.get("seed").and_then(|seed| seed.parse().ok()),
+            normalised: Normalised::ByData,
+            data: None,
+        };
+        trained.checked()
+    }
+
+    fn checked(self) -> Result<Self, TrainedError> {
+        let fault = |source| TrainedError::Weights { path: self.file.clone(), source };
+        self.weights.check(&self.network.graph).map_err(fault)?;
+        Ok(self)
+    }
+}
