@@ -1,5 +1,5 @@
 //! Write a report on invented trajectories, to look at:
-//! `cargo run -p redyn-report --example synthetic -- FOLDER [IMAGES] [STEPS] [REPLICATES]`
+//! `cargo run -p redyn-report --example synthetic -- FOLDER [IMAGES] [STEPS] [REPLICATES] [NETWORKS]`
 
 use std::path::Path;
 
@@ -11,7 +11,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = arguments.first().ok_or("name the folder to write to")?;
     let number = |index: usize, default: usize| arguments.get(index).map_or(Ok(default), |text| text.parse());
     let size = support::Size { images: number(1, 800)?, steps: number(2, 10)?, replicates: number(3, 1000)? };
-    let written = redyn_report::write(&support::context(size), Path::new(folder))?;
+    let mut context = support::context(size);
+    context.networks.truncate(number(4, 4)?);
+    let written = redyn_report::write(&context, Path::new(folder))?;
     println!("{}", written.page.display());
     Ok(())
 }

@@ -1,19 +1,19 @@
 //! Numbers as people read them.
 
 /// A number with some significant digits and a true minus sign: `0.0123`, `−4.57`, `1230`.
-pub(crate) fn significant(value: f64, digits: usize) -> String {
+pub(crate) fn significant(value: f64, digits: u8) -> String {
     plain(value, digits).replace('-', "−")
 }
 
 /// The same with an ASCII minus, as scripts read it. Not in scientific notation.
-pub(crate) fn plain(value: f64, digits: usize) -> String {
+pub(crate) fn plain(value: f64, digits: u8) -> String {
     if value == 0.0 {
         return "0".into();
     }
     // Rounding may carry into another decade (9.996): let the formatter decide.
-    let scientific = format!("{value:.*e}", digits - 1);
-    let exponent: i32 = scientific.rsplit_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
-    let decimals = (digits as i32 - 1 - exponent).clamp(0, 12) as usize;
+    let scientific = format!("{value:.*e}", usize::from(digits) - 1);
+    let exponent: i64 = scientific.rsplit_once('e').and_then(|(_, e)| e.parse().ok()).unwrap_or(0);
+    let decimals = (i64::from(digits) - 1 - exponent).clamp(0, 12) as usize;
     let text = format!("{value:.decimals$}");
     if text.trim_matches(['-', '0', '.']).is_empty() { "0".into() } else { text }
 }
@@ -41,7 +41,7 @@ pub(crate) fn count(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && digits.len() > 4 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
             text.push('\u{2009}');
         }
         text.push(digit);

@@ -1,12 +1,12 @@
 //! Curves, points and bars in a frame with axes.
 
-use redyn_analysis::{Estimate, Series};
+use redyn_analysis::{Estimate, SMALLEST_GROUP, Series};
 
 use crate::axis::{Axis, Scale, Ticks, spoken};
 use crate::font::{self, Weight};
 use crate::ink::Ink;
 use crate::number::count;
-use crate::scene::{Anchor, Dash, Paint, Scene, Segment, Style, Tags, polygon};
+use crate::scene::{Anchor, Paint, Pattern, Scene, Segment, Style, Tags, polygon};
 
 /// Size of the numbers under an axis.
 const UNDER: f64 = 8.4;
@@ -73,7 +73,7 @@ pub(crate) enum Spread {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Look {
     pub(crate) ink: Ink,
-    pub(crate) dash: Dash,
+    pub(crate) dash: Pattern,
     pub(crate) marker: Marker,
 }
 
@@ -93,6 +93,8 @@ pub(crate) struct Sample {
     pub(crate) x: f64,
     pub(crate) y: f64,
     pub(crate) interval: Option<(f64, f64)>,
+    /// Number of images behind it; few of them are drawn as an open sign.
+    pub(crate) n: usize,
     /// What to say when pointed at.
     pub(crate) tip: String,
 }
@@ -151,7 +153,7 @@ impl Marker {
 impl Look {
     /// A look of its own for curve `index`: hue, dash and marker all differ.
     pub(crate) fn of(index: usize) -> Self {
-        Self { ink: Ink::hue(index), dash: Dash::of(index), marker: Marker::of(index) }
+        Self { ink: Ink::hue(index), dash: Pattern::of(index), marker: Marker::of(index) }
     }
 }
 
@@ -185,7 +187,7 @@ impl Sample {
     pub(crate) fn of(label: &str, place: &str, x: f64, estimate: &Estimate) -> Self {
         let value = spoken(estimate.value, estimate.interval());
         let tip = format!("{label}\n{place}: {value}\nn = {}", count(estimate.n));
-        Self { x, y: estimate.value, interval: estimate.interval(), tip }
+        Self { x, y: estimate.value, interval: estimate.interval(), n: estimate.n, tip }
     }
 }
 
@@ -313,7 +315,7 @@ impl Plot {
         scene.text([left + inner / 2.0, height - 5.0], self.x.label.clone(), label);
         scene.text([12.0, 8.0 + (bottom - 8.0) / 2.0], self.y.label.clone(), label.turned(-90.0));
         self.draw_marks(&mut scene, x, y);
-        self.draw_labels(&mut scene, labels, y, width - right);
+        draw_labels(&mut scene, labels, y, width - right);
         for (index, curve) in list.into_iter().enumerate() {
             let at = [width - right + 16.0, 16.0 + index as f64 * ((bottom - 24.0) / 10.0).clamp(11.0, 17.0)];
             curve.look.marker.draw(&mut scene, at, 3.4, Paint::fill(curve.look.ink, 1.0));
@@ -353,16 +355,16 @@ impl Plot {
         };
         at_end.filter_map(label).collect()
     }
+}
 
-    /// Names at the ends of curves, moved apart where they would overlap.
-    fn draw_labels(&self, scene: &mut Scene, mut labels: Vec<EndLabel>, y: Scale, edge: f64) {
-        labels.sort_by(|a, b| b.value.total_cmp(&a.value));
-        let wanted: Vec<f64> = labels.iter().map(|label| y.place(label.value)).collect();
-        let places = apart(&wanted, 13.0, [y.places[1], y.places[0]]);
-        for ((label, from), to) in labels.iter().zip(wanted).zip(places) {
-            scene.line([edge + 2.0, from], [edge + 10.0, to], Paint::line(label.ink, 1.0).faded(0.6));
-            scene.text([edge + 12.0, to + 3.8], label.words.clone(), Style::new(11.0, label.ink));
-        }
+/// Names at the ends of curves, moved apart where they would overlap.
+fn draw_labels(scene: &mut Scene, mut labels: Vec<EndLabel>, y: Scale, edge: f64) {
+    labels.sort_by(|a, b| b.value.total_cmp(&a.value));
+    let wanted: Vec<f64> = labels.iter().map(|label| y.place(label.value)).collect();
+    let places = apart(&wanted, 13.0, [y.places[1], y.places[0]]);
+    for ((label, from), to) in labels.iter().zip(wanted).zip(places) {
+        scene.line([edge + 2.0, from], [edge + 10.0, to], Paint::line(label.ink, 1.0).faded(0.6));
+        scene.text([edge + 12.0, to + 3.8], label.words.clone(), Style::new(11.0, label.ink));
     }
 }
 
@@ -420,7 +422,7 @@ impl Under {
 
 impl Rule {
     fn draw(&self, scene: &mut Scene, x: Scale, y: Scale) {
-        let paint = Paint::line(Ink::Muted, 1.0).dashed(Dash::Dashed);
+        let paint = Paint::line(Ink::Muted, 1.0).dashed(Pattern::Dashed);
         let style = Style::new(10.5, Ink::Muted);
         match self.across {
             Across::Level => {
@@ -489,7 +491,7 @@ impl Curve {
         }
         for sample in self.samples.iter().flatten() {
             let at = place(sample);
-            scene.group(Tags::tip(sample.tip.clone()).with("ink", ink.name()), |scene| {
+            scene.group(Tags::tip(sample.tip.clone()).with("ink", &ink.name()), |scene| {
                 // A target larger than the sign.
                 scene.circle(at, 8.0, Paint::fill(Ink::Ground, 0.0));
                 if let Some((low, high)) = sample.interval
@@ -498,7 +500,12 @@ impl Curve {
                     scene.line([at[0], y.place(low)], [at[0], y.place(high)], Paint::line(ink, 1.4));
                 }
                 let radius = if self.spread == Spread::Band { 3.0 } else { 4.0 };
-                self.look.marker.draw(scene, at, radius, Paint::fill(ink, 1.0).with_line(Ink::Ground, 0.8));
+                let paint = if sample.n < SMALLEST_GROUP {
+                    Paint::fill(Ink::Ground, 1.0).with_line(ink, 1.2)
+                } else {
+                    Paint::fill(ink, 1.0).with_line(Ink::Ground, 0.8)
+                };
+                self.look.marker.draw(scene, at, radius, paint);
             });
         }
     }

@@ -57,12 +57,12 @@ pub(crate) struct Stroke {
     pub(crate) ink: Ink,
     pub(crate) width: f64,
     pub(crate) opacity: f64,
-    pub(crate) dash: Dash,
+    pub(crate) dash: Pattern,
 }
 
 /// Pattern of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dash {
+pub(crate) enum Pattern {
     Solid,
     Dashed,
     Dotted,
@@ -70,7 +70,7 @@ pub(crate) enum Dash {
     Long,
 }
 
-impl Dash {
+impl Pattern {
     /// Lengths of strokes and gaps, in line widths.
     pub(crate) fn lengths(self) -> &'static [f64] {
         match self {
@@ -131,10 +131,10 @@ impl Paint {
     }
 
     pub(crate) fn line(ink: Ink, width: f64) -> Self {
-        Self { fill: None, stroke: Some(Stroke { ink, width, opacity: 1.0, dash: Dash::Solid }) }
+        Self { fill: None, stroke: Some(Stroke { ink, width, opacity: 1.0, dash: Pattern::Solid }) }
     }
 
-    pub(crate) fn dashed(mut self, dash: Dash) -> Self {
+    pub(crate) fn dashed(mut self, dash: Pattern) -> Self {
         if let Some(stroke) = &mut self.stroke {
             stroke.dash = dash;
         }
@@ -205,7 +205,7 @@ impl Tags {
         Self { class: "tip", tip: Some(tip.into()), ..Self::default() }
     }
 
-    pub(crate) fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn with(mut self, key: &'static str, value: &impl ToString) -> Self {
         self.data.push((key, value.to_string()));
         self
     }

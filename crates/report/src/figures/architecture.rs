@@ -5,7 +5,7 @@ use crate::figure::{Figure, Key, Panel, Sign, WIDTH};
 use crate::figures::column;
 use crate::font::{self, Weight};
 use crate::ink::{BLUE, GREEN, Ink, VERMILLION};
-use crate::scene::{Anchor, Dash, Paint, Scene, Segment, Style, Tags};
+use crate::scene::{Anchor, Paint, Pattern, Scene, Segment, Style, Tags};
 use crate::{Area, Context};
 use redyn_analysis::{Cell, Table};
 
@@ -44,8 +44,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
 fn line(kind: Kind) -> Paint {
     match kind {
         Kind::BottomUp => Paint::line(BLUE, 2.0),
-        Kind::Lateral => Paint::line(GREEN, 2.0).dashed(Dash::Dashed),
-        Kind::TopDown => Paint::line(VERMILLION, 2.0).dashed(Dash::Dotted),
+        Kind::Lateral => Paint::line(GREEN, 2.0).dashed(Pattern::Dashed),
+        Kind::TopDown => Paint::line(VERMILLION, 2.0).dashed(Pattern::Dotted),
     }
 }
 

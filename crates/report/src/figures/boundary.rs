@@ -8,7 +8,7 @@ use crate::figure::{Figure, Panel};
 use crate::figures::{arranged, contrast, intervals, missing, notes, table};
 use crate::ink::BLUE;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread, Under};
-use crate::scene::Dash;
+use crate::scene::Pattern;
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let mut panels = vec![Vec::new(), Vec::new(), Vec::new()];
@@ -52,7 +52,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
 }
 
 fn relative(found: &Boundary) -> Plot {
-    let look = Look { ink: BLUE, dash: Dash::Solid, marker: Marker::Circle };
+    let look = Look { ink: BLUE, dash: Pattern::Solid, marker: Marker::Circle };
     let sample = |at: &redyn_analysis::RelativeStep| {
         let place = format!("t − tₛ = {}", at.offset).replace('-', "−");
         at.depth.as_ref().map(|depth| Sample::of("depth", &place, at.offset as f64, depth))

@@ -9,7 +9,7 @@ use crate::figures::{intervals, missing, notes, table};
 use crate::ink::Ink;
 use crate::number::{count, significant};
 use crate::plot::{Curve, Look, Marker, Plot};
-use crate::scene::Dash;
+use crate::scene::Pattern;
 
 /// Ranges that differ by more than this get axes of their own, with a note.
 const COMMON: f64 = 6.0;
@@ -65,7 +65,7 @@ fn plot(change: &Change, n_steps: usize, series: impl for<'a> Fn(&'a Twin) -> Op
         let twin = (group.trained.clone(), group.untrained.clone());
         let Some(series) = series(&twin) else { continue };
         let step = group.stable_step;
-        let look = Look { ink: Ink::ramp(step, n_steps), dash: Dash::Solid, marker: Marker::of(step) };
+        let look = Look { ink: Ink::ramp(step, n_steps), dash: Pattern::Solid, marker: Marker::of(step) };
         let words = format!("tₛ={step} · n {}", count(group.n));
         plot.curve(Curve::of_series(&format!("stable step tₛ={step}"), look, series).listed(&words));
     }
@@ -90,6 +90,8 @@ fn share_axis(row: &mut [Panel]) -> Option<String> {
             "the axes of trained and untrained differ, their ranges being {times} times apart"
         ));
     }
-    plots.iter_mut().for_each(|plot| plot.y.include.push(high));
+    for plot in &mut plots {
+        plot.y.include.push(high);
+    }
     None
 }

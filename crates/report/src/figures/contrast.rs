@@ -6,11 +6,11 @@ use crate::axis::Axis;
 use crate::figure::{Key, Panel, Sign};
 use crate::ink::{BLUE, GREEN};
 use crate::plot::{Curve, Look, Marker, Plot, Under};
-use crate::scene::Dash;
+use crate::scene::Pattern;
 
 /// Signs as published: a triangle for correct now, a circle for not yet.
-pub(crate) const CORRECT: Look = Look { ink: BLUE, dash: Dash::Solid, marker: Marker::Triangle };
-pub(crate) const NOT_YET: Look = Look { ink: GREEN, dash: Dash::Dashed, marker: Marker::Circle };
+pub(crate) const CORRECT: Look = Look { ink: BLUE, dash: Pattern::Solid, marker: Marker::Triangle };
+pub(crate) const NOT_YET: Look = Look { ink: GREEN, dash: Pattern::Dashed, marker: Marker::Circle };
 
 pub(crate) fn key() -> Vec<Key> {
     vec![

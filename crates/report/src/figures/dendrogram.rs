@@ -61,7 +61,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         source: "After figure 1B of Thorat et al. 2023.",
         notes: notes(lacking),
         key: key_of_groups(context),
-        rows: rows_of(panels, columns),
+        rows: rows_of(&panels, columns),
         tables,
     }
 }

@@ -8,11 +8,11 @@ use crate::figure::{Figure, Key, Panel, Sign};
 use crate::figures::{arranged, images, intervals, missing, notes, table};
 use crate::ink::{BLUE, Ink, VERMILLION};
 use crate::plot::{Curve, Look, Marker, Plot};
-use crate::scene::Dash;
+use crate::scene::Pattern;
 
-const TO: Look = Look { ink: BLUE, dash: Dash::Solid, marker: Marker::Triangle };
-const FROM: Look = Look { ink: VERMILLION, dash: Dash::Dashed, marker: Marker::Down };
-const BETWEEN: Look = Look { ink: Ink::Muted, dash: Dash::Dotted, marker: Marker::Square };
+const TO: Look = Look { ink: BLUE, dash: Pattern::Solid, marker: Marker::Triangle };
+const FROM: Look = Look { ink: VERMILLION, dash: Pattern::Dashed, marker: Marker::Down };
+const BETWEEN: Look = Look { ink: Ink::Muted, dash: Pattern::Dotted, marker: Marker::Square };
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (Vec::new(), Vec::new());

@@ -8,11 +8,11 @@ use crate::figures::{arranged, contrast, intervals, missing, notes, table};
 use crate::ink::{Ink, VERMILLION};
 use crate::number::count;
 use crate::plot::{Look, Mark, Marker};
-use crate::scene::Dash;
+use crate::scene::Pattern;
 
 /// Signs as published.
-pub(crate) const OWN: Look = Look { ink: VERMILLION, dash: Dash::Solid, marker: Marker::Triangle };
-pub(crate) const OTHER: Look = Look { ink: Ink::Text, dash: Dash::Dashed, marker: Marker::Circle };
+pub(crate) const OWN: Look = Look { ink: VERMILLION, dash: Pattern::Solid, marker: Marker::Triangle };
+pub(crate) const OTHER: Look = Look { ink: Ink::Text, dash: Pattern::Dashed, marker: Marker::Circle };
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (Vec::new(), Vec::new());

@@ -131,7 +131,7 @@ pub(crate) fn intervals(context: &Context) -> String {
     }
     format!(
         "{} % bootstrap intervals over images, resampled within each class ({} replicates, seed {}); groups of \
-         fewer than {} images have none.",
+         fewer than {} images have none, and open signs.",
         crate::number::significant(100.0 * uncertainty.level, 3).trim_end_matches(".0"),
         uncertainty.replicates,
         uncertainty.seed,
@@ -171,7 +171,7 @@ pub(crate) fn arranged(panels: Vec<Vec<Panel>>) -> Vec<Vec<Panel>> {
 }
 
 /// Panels in rows of `columns`.
-pub(crate) fn rows_of(panels: Vec<Panel>, columns: usize) -> Vec<Vec<Panel>> {
+pub(crate) fn rows_of(panels: &[Panel], columns: usize) -> Vec<Vec<Panel>> {
     panels.chunks(columns).map(<[Panel]>::to_vec).collect()
 }
 

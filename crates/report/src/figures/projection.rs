@@ -10,7 +10,7 @@ use crate::font::{self, Weight};
 use crate::ink::Ink;
 use crate::number::{percent, significant};
 use crate::plot::Look;
-use crate::scene::{Anchor, Dash, Paint, Scene, Segment, Stroke, Style, Tags};
+use crate::scene::{Anchor, Paint, Pattern, Scene, Segment, Stroke, Style, Tags};
 use crate::{Context, Network};
 
 pub(crate) const NAME: &str = "projection";
@@ -59,7 +59,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         source: "",
         notes: notes(lacking),
         key: key_of_groups(context),
-        rows: rows_of(panels, columns),
+        rows: rows_of(&panels, columns),
         tables: table(context, NAME, "projection", NAME).into_iter().collect(),
     }
 }
@@ -176,7 +176,7 @@ impl Frame {
         scene.text([f64::midpoint(left, right), self.height - 7.0], axis(0, "first"), style);
         scene.text([left - 9.0, f64::midpoint(top, bottom)], axis(1, "second"), style.turned(-90.0));
         self.draw_scale(&mut scene);
-        scene.group(Tags::class("moving").with("network", network), |scene| {
+        scene.group(Tags::class("moving").with("network", &network), |scene| {
             for shown in &found.shown {
                 self.draw_shown(scene, shown, found, groups);
             }
@@ -217,7 +217,7 @@ impl Frame {
             let opacity = if class % 2 == 0 { 0.13 } else { 0.2 };
             let corners = hull(points.clone());
             // A rounded edge of half a grid cell, less the gap that shows where zones meet.
-            let edge = Stroke { ink, width: 0.5 * cell, opacity, dash: Dash::Solid };
+            let edge = Stroke { ink, width: 0.5 * cell, opacity, dash: Pattern::Solid };
             let paint = if corners.len() < 3 {
                 Paint { fill: None, stroke: Some(edge) }
             } else {
@@ -259,7 +259,7 @@ impl Frame {
             let mut sign = Scene::default();
             let fill = if answer == shown.label { look.ink } else { Ink::Ground };
             look.marker.draw(&mut sign, [0.0, 0.0], 4.0, Paint::fill(fill, 1.0).with_line(look.ink, 1.5));
-            let tags = Tags::class("sign").with("ink", look.ink.name());
+            let tags = Tags::class("sign").with("ink", &look.ink.name());
             scene.place(sign, last, tags);
         });
     }

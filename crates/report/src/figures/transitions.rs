@@ -61,7 +61,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         source: "",
         notes: notes(lacking),
         key: key_of_groups(context),
-        rows: rows_of(panels, columns.max(1)),
+        rows: rows_of(&panels, columns.max(1)),
         tables: table(context, "zones", "transitions", "transitions").into_iter().collect(),
     }
 }
@@ -131,7 +131,7 @@ impl<'a> Graph<'a> {
             [centre[0] + radius * angles[class].cos(), centre[1] + radius * angles[class].sin()]
         };
         let most = self.edges.last().map_or(1, |edge| edge.2).max(1) as f64;
-        scene.group(Tags::class("edges").with("most", most), |scene| {
+        scene.group(Tags::class("edges").with("most", &most), |scene| {
             for ((from, to), steps, all) in &self.edges {
                 self.edge(scene, (*from, *to), (steps, *all), (most, centre), |class| at(class, radius));
             }
@@ -182,9 +182,10 @@ impl<'a> Graph<'a> {
         let tip = format!("{} → {}\n{}", self.classes[from], self.classes[to], counted(all, "image"));
         let counts = steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let tags = Tags { class: "tip edge", ..Tags::tip(tip) };
-        let tags =
-            tags.with("steps", counts).with("name", format!("{} → {}", self.classes[from], self.classes[to]));
-        scene.group(tags.with("all", count(all)), |scene| {
+        let tags = tags
+            .with("steps", &counts)
+            .with("name", &format!("{} → {}", self.classes[from], self.classes[to]));
+        scene.group(tags.with("all", &count(all)), |scene| {
             let paint = Paint::line(ink, (WIDEST * share).max(0.4)).faded(0.25 + 0.55 * share.sqrt());
             scene.path(vec![Segment::Move(a), Segment::Cubic(third(a), third(b), b)], paint);
         });
