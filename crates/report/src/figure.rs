@@ -11,6 +11,8 @@ use crate::scene::{Item, Segment};
 
 /// Width of every figure.
 pub(crate) const WIDTH: f64 = 960.0;
+/// A plot alone in its row is not drawn wider.
+const WIDEST_PLOT: f64 = 760.0;
 /// Space between panels.
 const GAP: f64 = 18.0;
 
@@ -116,7 +118,7 @@ impl Figure {
                             return Err(Error::NotFinite { figure, what });
                         }
                         scene.place(
-                            plot.draw(width, panel.height),
+                            plot.draw(width.min(WIDEST_PLOT), panel.height),
                             [x, y + title_room],
                             Tags::class("panel"),
                         );

@@ -48,7 +48,7 @@ pub fn page(context: &Context) -> Result<String, Error> {
 }
 
 /// Write a report into a folder, which is made if need be. Files of an earlier report there
-/// are replaced; the page is written last.
+/// are replaced, those of figures that are now absent removed; the page is written last.
 ///
 /// # Errors
 /// Parts of the context that do not belong together, a value that is not finite, a folder
@@ -66,6 +66,15 @@ pub fn write(context: &Context, folder: &Path) -> Result<Written, Error> {
     for figure in shown.iter().filter_map(Shown::figure) {
         written.push(write_figure(figure, &drawn, &data)?);
         tables.extend(figure.tables.iter().cloned());
+    }
+    for one in &shown {
+        if let Shown::Absent { name, .. } = one {
+            clear([
+                drawn.join(format!("{name}.svg")),
+                drawn.join(format!("{name}.pdf")),
+                data.join(format!("{name}.csv")),
+            ])?;
+        }
     }
     for table in &tables {
         save(&data.join(format!("{}.csv", table.name)), table.to_csv().as_bytes())?;
@@ -108,6 +117,19 @@ fn columns_of(tables: &[Table]) -> String {
         }
     }
     text
+}
+
+/// Remove files that an earlier report may have left.
+fn clear(paths: [PathBuf; 3]) -> Result<(), Error> {
+    for path in paths {
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Write { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Write a file beside its place, then move it there: a reader never sees half of it.

@@ -8,7 +8,7 @@ use redyn_report::{Context, Error, page, write};
 
 mod support;
 
-use support::{Size, context};
+use support::{Size, Without, context, context_without};
 
 const SMALL: Size = Size { images: 240, steps: 6, replicates: 40 };
 
@@ -43,6 +43,20 @@ fn the_same_context_gives_the_same_bytes() {
     for (name, bytes) in &first {
         assert!(bytes == &second[name], "{name} differs");
     }
+}
+
+#[test]
+fn figures_of_an_earlier_report_do_not_linger() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&context(SMALL), folder.path()).unwrap();
+    assert!(files(folder.path()).contains_key("figures/dendrogram.svg"));
+    let written = write(&context_without(SMALL, Without::Readout, 2), folder.path()).unwrap();
+    assert!(written.figures.iter().all(|figure| figure.name != "dendrogram"));
+    let left = files(folder.path());
+    for name in ["figures/dendrogram.svg", "figures/dendrogram.pdf", "data/dendrogram.csv"] {
+        assert!(!left.contains_key(name), "{name}");
+    }
+    assert!(fs::read_to_string(&written.page).unwrap().contains("Not shown: LA: "));
 }
 
 #[test]

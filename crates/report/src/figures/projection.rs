@@ -129,6 +129,8 @@ struct Frame {
     y: Scale,
 }
 
+/// A plane alone in its row is not drawn taller.
+const TALLEST: f64 = 620.0;
 const LEFT: f64 = 24.0;
 const BOTTOM: f64 = 26.0;
 
@@ -144,7 +146,7 @@ impl Frame {
         let (x, y) = found.zones.as_ref().map_or_else(|| (around(0), around(1)), |zones| (zones.x, zones.y));
         let inner = width - LEFT - 8.0;
         let unit = inner / (x[1] - x[0]);
-        let tall = (unit * (y[1] - y[0])).clamp(0.55 * inner, 1.0 * inner);
+        let tall = (unit * (y[1] - y[0])).clamp(0.3 * inner, inner.min(TALLEST));
         // Where the plane is taller or flatter than the panel may be, show it whole.
         let unit = unit.min(tall / (y[1] - y[0]));
         let (wide, high) = (unit * (x[1] - x[0]), unit * (y[1] - y[0]));
