@@ -49,6 +49,9 @@ pub struct Provenance {
 }
 
 /// A network as something to draw: areas, and connections between them.
+///
+/// Written as JSON it is what `redyn_network::Drawing` is written as, so that one can be read
+/// as the other; the report itself knows no networks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drawing {
     /// The areas, from the image up.

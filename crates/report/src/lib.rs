@@ -5,6 +5,26 @@
 //! `data/NAME.csv` with `data/columns.tsv` saying what every column is, and `report.json`,
 //! the context itself. Nothing is computed here but where ink goes, and the same context
 //! gives the same bytes.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use redyn_report::{Context, Network, write};
+//!
+//! # fn example(results: redyn_analysis::Results) -> Result<(), redyn_report::Error> {
+//! let network = |results| Network { results, hierarchy: None, drawing: None };
+//! let context = Context {
+//!     title: "Two networks and what they do".into(),
+//!     stimuli: "photographs, split test".into(),
+//!     options: results.options,
+//!     networks: results.networks.into_iter().map(network).collect(),
+//!     thumbnails: std::collections::BTreeMap::new(),
+//!     provenance: Vec::new(),
+//! };
+//! let written = write(&context, Path::new("report"))?;
+//! println!("open {}", written.page.display());
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(test)]
 extern crate self as redyn_report;
