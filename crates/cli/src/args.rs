@@ -1,5 +1,8 @@
 //! What can be said on the command line; [`crate::commands`] does it.
 
+// The comments here are the help texts that a terminal shows: no Markdown.
+#![allow(clippy::doc_markdown)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

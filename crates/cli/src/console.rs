@@ -31,6 +31,7 @@ impl Console {
     }
 
     /// A bar with rate and time left; silent off a terminal.
+    #[expect(clippy::unused_self, reason = "whoever has no console has no bar to show")]
     pub(crate) fn bar(&self, what: &str, length: usize) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr_with_hz(8));
         let style = "{prefix:<24} {bar:28} {pos:>6}/{len} {per_sec:>12} {eta:>4} left {wide_msg}";
@@ -40,7 +41,7 @@ impl Console {
     }
 
     /// A line of news.
-    #[allow(clippy::unused_self)]
+    #[expect(clippy::unused_self, reason = "whoever has no console has nothing to say")]
     pub(crate) fn say(&self, line: impl AsRef<str>) {
         eprintln!("{}", line.as_ref());
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use redyn_core::{Diagnose, Fault};
 use redyn_network::{NetworkError, Weights};
-use redyn_stimuli::{ChannelStatistics, StimuliError};
+use redyn_stimuli::ChannelStatistics;
 use redyn_train::{TrainError, read_record};
 use redyn_zoo::{Network, ZooError, build, read_weights};
 
@@ -64,10 +64,10 @@ pub enum TrainedError {
     },
     /// Something about the run.
     #[error(transparent)]
-    Run(#[from] TrainError),
+    Run(Box<TrainError>),
     /// Something about the network or the weights file.
     #[error(transparent)]
-    Zoo(#[from] ZooError),
+    Zoo(Box<ZooError>),
     /// Weights that are not the network's.
     #[error("{path}: {source}")]
     Weights {
@@ -76,9 +76,18 @@ pub enum TrainedError {
         /// Why.
         source: NetworkError,
     },
-    /// Statistics that cannot normalise anything.
-    #[error(transparent)]
-    Statistics(#[from] StimuliError),
+}
+
+impl From<TrainError> for TrainedError {
+    fn from(error: TrainError) -> Self {
+        Self::Run(Box::new(error))
+    }
+}
+
+impl From<ZooError> for TrainedError {
+    fn from(error: ZooError) -> Self {
+        Self::Zoo(Box::new(error))
+    }
 }
 
 impl Diagnose for TrainedError {
@@ -94,7 +103,6 @@ impl Diagnose for TrainedError {
             Self::Run(error) => error.hint(),
             Self::Zoo(error) => error.hint(),
             Self::Weights { source, .. } => source.hint(),
-            Self::Statistics(error) => error.hint(),
         }
     }
 
@@ -102,7 +110,6 @@ impl Diagnose for TrainedError {
         match self {
             Self::Run(error) => error.fault(),
             Self::Zoo(error) => error.fault(),
-            Self::Statistics(error) => error.fault(),
             _ => Fault::User,
         }
     }

@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let check = |change: &dyn Fn(&mut Vec<usize>, &mut Array3<f32>, &mut Array3<f32>)| {
+        type Change<'a> = &'a dyn Fn(&mut Vec<usize>, &mut Array3<f32>, &mut Array3<f32>);
+        let check = |change: Change| {
             let (mut labels, mut representations, mut logits) = arrays();
             change(&mut labels, &mut representations, &mut logits);
             Trajectories::new(about(), labels, representations, logits).unwrap_err().to_string()

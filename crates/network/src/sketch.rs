@@ -254,12 +254,8 @@ impl<'s> Signal<'s> {
     #[must_use]
     pub fn activate(self, activation: Activation) -> Self {
         let newest = self.node + 1 == self.sketch.graph.borrow().nodes.len();
-        let fused = match &*self.node() {
-            Node::Apply { op: Op::LayerNorm(Activation::Identity), .. } if newest && !self.is_tapped() => {
-                true
-            }
-            _ => false,
-        };
+        let normed = matches!(&*self.node(), Node::Apply { op: Op::LayerNorm(Activation::Identity), .. });
+        let fused = normed && newest && !self.is_tapped();
         if fused {
             if let Node::Apply { op, .. } = &mut self.sketch.graph.borrow_mut().nodes[self.node] {
                 *op = Op::LayerNorm(activation);

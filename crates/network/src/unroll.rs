@@ -48,8 +48,19 @@ pub(crate) struct Unroll<'g> {
     interventions: Vec<Vec<&'g Intervention>>,
     pub(crate) values: Vec<Value>,
     known: HashMap<Key, ValueId>,
-    /// `at[step][node]`: unset, absent, or a value.
-    at: Vec<Vec<Option<Option<ValueId>>>>,
+    /// `at[step][node]`, as far as it has been asked for.
+    at: Vec<Vec<Found>>,
+}
+
+/// What is known of a node at a step.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    /// Nobody asked yet.
+    Unasked,
+    /// It has no value there.
+    Absent,
+    /// Its value.
+    Value(ValueId),
 }
 
 impl<'g> Unroll<'g> {
@@ -62,10 +73,12 @@ impl<'g> Unroll<'g> {
     /// The value of a node at a step, if it has one; earlier steps come first.
     pub(crate) fn value(&mut self, node: NodeId, step: usize) -> Option<ValueId> {
         if self.at.len() <= step {
-            self.at.resize(step + 1, vec![None; self.graph.nodes.len()]);
+            self.at.resize(step + 1, vec![Found::Unasked; self.graph.nodes.len()]);
         }
-        if let Some(known) = self.at[step][node] {
-            return known;
+        match self.at[step][node] {
+            Found::Unasked => {}
+            Found::Absent => return None,
+            Found::Value(value) => return Some(value),
         }
         let graph = self.graph;
         let value = match &graph.nodes[node] {
@@ -89,7 +102,7 @@ impl<'g> Unroll<'g> {
                 self.apply(*op, weights, &present)
             }
         };
-        self.at[step][node] = Some(value);
+        self.at[step][node] = value.map_or(Found::Absent, Found::Value);
         value
     }
 

@@ -35,6 +35,9 @@ pub(crate) struct Position {
     pub(crate) metrics: Metrics,
 }
 
+/// The two moments of a parameter, as far as they have been found in the file.
+type Halves = (Option<Vec<f32>>, Option<Vec<f32>>);
+
 const NOTE: &str = "redyn.checkpoint";
 
 impl Checkpoint {
@@ -63,7 +66,7 @@ impl Checkpoint {
             .map_err(|error| damaged(&format!("its position is unreadable ({error})")))?;
         adam.updates = position.updates;
         let mut weights = Weights::default();
-        let mut halves: BTreeMap<String, (Option<Vec<f32>>, Option<Vec<f32>>)> = BTreeMap::new();
+        let mut halves: BTreeMap<String, Halves> = BTreeMap::new();
         for (key, tensor) in file.0 {
             match key.split_once('/') {
                 Some(("weights", name)) => {

@@ -60,7 +60,7 @@ impl FromStr for LossTiming {
 ///
 /// Differs from a log-softmax below 1e-10, as the published networks do.
 pub fn log_probabilities(logits: &[f32]) -> Vec<f64> {
-    probabilities(logits).into_iter().map(|p| p.max(FLOOR).min(1.0).ln()).collect()
+    probabilities(logits).into_iter().map(|p| p.clamp(FLOOR, 1.0).ln()).collect()
 }
 
 fn probabilities(logits: &[f32]) -> Vec<f64> {
@@ -93,7 +93,7 @@ pub fn negative_log_likelihood(logits: &[f32], labels: &[usize], scale: f64) -> 
     let mut loss = StepLoss { sum: 0.0, correct: 0, gradient: Vec::with_capacity(logits.len()) };
     for (logits, &label) in logits.chunks_exact(classes).zip(labels) {
         let p = probabilities(logits);
-        loss.sum -= p[label].max(FLOOR).min(1.0).ln();
+        loss.sum -= p[label].clamp(FLOOR, 1.0).ln();
         loss.correct += usize::from(first_maximum(logits) == label);
         let active = if p[label] < FLOOR { 0.0 } else { scale };
         let gradient = |class: usize| active * (p[class] - f64::from(u8::from(class == label)));

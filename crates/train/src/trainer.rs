@@ -275,7 +275,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
                 Augment::None => Augmentation::None,
             },
             first_batch: self.state.position.batch,
-            ..LoaderOptions::new(recipe.batch, self.normalisation.clone())
+            ..LoaderOptions::new(recipe.batch, self.normalisation)
         }
     }
 
@@ -311,7 +311,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
             for (total, part) in total.iter_mut().zip(self.session.backward(tape, outputs)) {
                 match (total, part) {
                     (Some(total), Some(part)) => {
-                        total.iter_mut().zip(part).for_each(|(total, part)| *total += part)
+                        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
                     }
                     (total, Some(part)) => *total = Some(part),
                     (_, None) => {}
@@ -328,9 +328,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let classes = self.network.card.classes;
         let engine = self.session.engine();
         let mut sums = Sums::new(recipe.steps);
-        for batch in
-            Loader::new(Arc::clone(split), LoaderOptions::new(recipe.part, self.normalisation.clone()))?
-        {
+        for batch in Loader::new(Arc::clone(split), LoaderOptions::new(recipe.part, self.normalisation))? {
             if stop.requested() {
                 break;
             }

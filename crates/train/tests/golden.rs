@@ -31,7 +31,7 @@ const LOSS: f64 = 1e-6;
 /// the learning rate times the sign of its gradient, so entries whose gradient is nearly
 /// zero land up to 2e-3 apart: some 2,000 of a million such flips at random move a norm
 /// by 3e-6. Observed: 2.6e-6 on every kernel path, the plain one included, and 1e-8 for
-/// BNet, which has hardly any such entry. (The goldens' own suggestion, 1e-6, does not
+/// `BNet`, which has hardly any such entry. (The goldens' own suggestion, 1e-6, does not
 /// count these flips.)
 const ADAM_NORM: f64 = 5e-6;
 /// Norms of the change by one Adam step, relative: blind to signs, so tighter on the rule

@@ -6,7 +6,7 @@
 //! top-down signals come from the step before; at the first step they are absent.
 //!
 //! Reference: Thorat, Doerig & Kietzmann (2023), arXiv:2308.12435; code
-//! KietzmannLab/BLT-pytorch-CCN23 @f8505a9, `BLT_train/models/BLT_net.py`.
+//! `KietzmannLab/BLT-pytorch-CCN23` @f8505a9, `BLT_train/models/BLT_net.py`.
 //!
 //! As published: V1 owns lateral and top-down weights that are never used; they are
 //! kept in checkpoints. `interaction` multiplies unless it is exactly `additive`.
@@ -60,6 +60,8 @@ fn settings(image_size: &str) -> Vec<Setting> {
     ]
 }
 
+/// The published flags, read.
+#[expect(clippy::struct_excessive_bools, reason = "the publication's own switches")]
 struct Blt {
     lateral: bool,
     top_down: bool,

@@ -16,9 +16,9 @@ pub(super) fn run(command: &DataCommand, console: &Console) -> Result<(), Failur
             let data = open_data(data, *image_size, reading, console)?;
             let summary = data.summary()?;
             if *json {
-                print_json(&summary)
+                print_json(&summary);
             } else {
-                print(&summary)
+                print(&summary);
             }
             if let Some(path) = sheet {
                 let magnify = (64 / data.image_size).max(1);

@@ -27,10 +27,14 @@ const NETWORKS: [(&str, &str); 4] = [
     ("TM", "lateral=0,top_down=1,interaction=multiplicative"),
 ];
 const SMALL: &str = "width=0.125,image_size=32";
-const STEPS: usize = 8;
+/// Steps of training; trajectories go two steps beyond.
+const STEPS: usize = 6;
 
 pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
-    let stimuli = format!("builtin:seed={},train=6400,val=640,test=1600", args.seed);
+    let stimuli = format!(
+        "builtin:seed={},train=6400,val=640,test=1600,clutter=0.3,occlusion=0.15,noise=0.1",
+        args.seed
+    );
     let data = open_data(&stimuli, Some(32), &ReadingArgs::default(), console)?;
     let count = |split: &str| data.split(split).map(|split| split.len());
     console.say(format!(
@@ -52,7 +56,7 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
                 name: None,
                 split: "test".into(),
                 limit: None,
-                steps: STEPS,
+                steps: STEPS + 2,
                 areas: Vec::new(),
                 interventions: Vec::new(),
                 memory: 1 << 30,
@@ -78,10 +82,10 @@ fn trained(
 ) -> Result<(), Failure> {
     let recipe = Recipe {
         epochs: args.epochs,
-        batch: 32,
-        part: 32,
-        learning_rate: 3e-3,
-        final_rate: 0.05,
+        batch: 16,
+        part: 16,
+        learning_rate: 1.5e-3,
+        final_rate: 0.02,
         steps: STEPS,
         augmentation: Augment::None,
         seed: args.seed,

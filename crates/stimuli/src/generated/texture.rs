@@ -65,7 +65,7 @@ pub(super) fn floor(value: f32) -> i32 {
     cut - i32::from(value < cut as f32)
 }
 
-/// 32 mixed bits of a lattice point (the finaliser of MurmurHash3).
+/// 32 mixed bits of a lattice point (the finaliser of `MurmurHash3`).
 pub(super) fn hash(x: u32, y: u32, z: u32, seed: u32) -> u32 {
     let mut h =
         seed ^ x.wrapping_mul(0x8da6_b343) ^ y.wrapping_mul(0xd816_3841) ^ z.wrapping_mul(0xcb1a_b31f);

@@ -6,8 +6,8 @@ use redyn_network::{Graph, Tensor, Weights};
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Random words of a name: FNV-1a of the name, counted on, through splitmix64's finaliser.
-pub fn words(name: &str) -> impl Iterator<Item = u64> {
+/// Random words of a name: FNV-1a of the name, counted on, through `splitmix64`'s finaliser.
+pub(crate) fn words(name: &str) -> impl Iterator<Item = u64> {
     let hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -22,7 +22,7 @@ fn unit(name: &str) -> impl Iterator<Item = f64> {
 /// A tensor by its checkpoint name: `.bias`, matrix or kernel, or a norm's gain.
 fn tensor(name: &str, shape: &[usize]) -> Tensor {
     let n = shape.iter().product();
-    let data = if name.ends_with(".bias") {
+    let data = if name.rsplit('.').next() == Some("bias") {
         unit(name).take(n).map(|u| (0.1 * u) as f32).collect()
     } else if shape.len() == 2 || shape.len() == 4 {
         let fan_in: usize = shape[1..].iter().product();
@@ -35,14 +35,14 @@ fn tensor(name: &str, shape: &[usize]) -> Tensor {
 }
 
 /// All weights of a network.
-pub fn weights(graph: &Graph) -> Weights {
+pub(crate) fn weights(graph: &Graph) -> Weights {
     let named = |p: &redyn_network::Parameter| (p.name.clone(), tensor(&p.name, &p.shape));
     Weights(graph.parameters().iter().map(named).collect())
 }
 
 /// `n` images of `size × size` pixels in squares of 8, normalised as the BLT loader
 /// does, channels last.
-pub fn images(n: usize, size: usize) -> Vec<f32> {
+pub(crate) fn images(n: usize, size: usize) -> Vec<f32> {
     let (mean, std) = ([0.4987_f32, 0.4702, 0.4050], [0.2711_f32, 0.2635, 0.2810]);
     let squares = size / 8;
     let pixels: Vec<u8> =
