@@ -175,23 +175,22 @@ pub fn unroll<E: Engine>(
     let store_plan = store_plan.with_block_in(block_bytes)?;
     let batch = ((options.memory - block_bytes) / per_image).clamp(1, BATCH) as usize;
 
-    let session = Session::new(engine, &trained.network.graph, plan, &trained.weights)?;
     let mut writer = StoreWriter::create_or_resume(path, &store_plan)?;
-    let n_images = indices.len();
-    watch(writer.n_images_done(), n_images);
-    let statistics = match trained.normalised {
-        Normalised::AsTrained(statistics) => statistics,
-        Normalised::ByData => data.statistics()?,
-    };
-    let first = writer.n_images_done();
-    let loading = LoaderOptions {
-        order: Order::Listed(indices[first..].to_vec()),
-        ..LoaderOptions::new(batch.min(store_plan.block), statistics.normalisation())
-    };
+    let (first, n_images) = (writer.n_images_done(), indices.len());
+    watch(first, n_images);
     if first == n_images {
         writer.finish()?;
         return Ok(Unrolled::Complete);
     }
+    let session = Session::new(engine, &trained.network.graph, plan, &trained.weights)?;
+    let statistics = match trained.normalised {
+        Normalised::AsTrained(statistics) => statistics,
+        Normalised::ByData => data.statistics()?,
+    };
+    let loading = LoaderOptions {
+        order: Order::Listed(indices[first..].to_vec()),
+        ..LoaderOptions::new(batch.min(store_plan.block), statistics.normalisation())
+    };
     let mut batches = Loader::new(split, loading)?;
     // Batches never straddle two blocks: what is left of a batch waits for the next one.
     let mut waiting: Vec<f32> = Vec::new();

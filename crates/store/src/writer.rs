@@ -38,10 +38,11 @@ pub struct BlockData<'a> {
 ///
 /// ```no_run
 /// # use redyn_store::{BlockData, StorePlan, StoreWriter};
-/// # fn compute(images: std::ops::Range<usize>) -> BlockData<'static> { unimplemented!() }
-/// # fn main() -> Result<(), redyn_store::Error> {
-/// # let plan: StorePlan = unimplemented!();
-/// let mut writer = StoreWriter::create_or_resume("LA.zarr", &plan)?;
+/// # fn record(
+/// #     plan: &StorePlan,
+/// #     compute: impl Fn(std::ops::Range<usize>) -> BlockData<'static>,
+/// # ) -> Result<(), redyn_store::Error> {
+/// let mut writer = StoreWriter::create_or_resume("LA.zarr", plan)?;
 /// while let Some(images) = writer.next_block() {
 ///     writer.write(&compute(images))?;
 /// }
