@@ -101,6 +101,10 @@ pub(crate) struct TrainArgs {
     /// Images run at once: gradients of the parts of a batch are summed
     #[arg(long, default_value_t = 32)]
     pub(crate) part: usize,
+    /// Memory for activations, of as many parts side by side as it holds, and for decoded images as far
+    /// as they all fit in: nothing but speed depends on it
+    #[arg(long, default_value = "4G", value_parser = memory)]
+    pub(crate) memory: u64,
     /// Step size of Adam
     #[arg(long, default_value_t = 1e-3)]
     pub(crate) learning_rate: f64,

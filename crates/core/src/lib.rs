@@ -2,6 +2,7 @@
 //! related, how an error tells a person what to do next, how a seed becomes numbers.
 
 mod arrays;
+mod bytes;
 mod diagnose;
 mod hierarchy;
 pub mod random;
@@ -9,6 +10,7 @@ mod stop;
 mod trajectory;
 
 pub use arrays::{Trajectories, TrajectoriesError};
+pub use bytes::Bytes;
 pub use diagnose::{Diagnose, Fault, nearest};
 pub use hierarchy::{Hierarchy, HierarchyError};
 pub use stop::Stop;

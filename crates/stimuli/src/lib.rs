@@ -40,7 +40,6 @@ pub use augment::{BINS, Operation, TrivialAugmentWide};
 pub use dataset::{DataSet, Skipped, Stimuli};
 pub use error::StimuliError;
 pub use loader::{Augmentation, Batch, Loader, LoaderOptions, Order};
-pub use memory::in_memory;
 pub use open::{BadImages, OpenOptions, is_builtin, open};
 pub use pack::{Packed, pack};
 pub use sheet::{SheetOptions, contact_sheet, png};

@@ -1,13 +1,14 @@
 //! Batches do not depend on who prepares them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redyn_core::random::Stream;
 use redyn_stimuli::{
-    Augmentation, Batch, Image, Loader, LoaderOptions, Normalisation, OpenOptions, Order, Stimuli,
-    StimuliError, TrivialAugmentWide, in_memory, open,
+    Augmentation, Batch, DataSet, Image, Loader, LoaderOptions, Normalisation, OpenOptions, Order, Stimuli,
+    StimuliError, TrivialAugmentWide, open,
 };
 
 fn train() -> Arc<dyn Stimuli> {
@@ -190,12 +191,56 @@ fn a_panic_in_a_thread_is_an_error_and_not_a_wait() {
     assert!(matches!(results[..], [Err(StimuliError::ReaderLost)]));
 }
 
+/// A split that counts how often an image is read.
+struct Counted {
+    source: Arc<dyn Stimuli>,
+    read: AtomicUsize,
+}
+
+impl Stimuli for Counted {
+    fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    fn label(&self, index: usize) -> usize {
+        self.source.label(index)
+    }
+
+    fn id(&self, index: usize) -> String {
+        self.source.id(index)
+    }
+
+    fn image(&self, index: usize) -> Result<Image, StimuliError> {
+        self.read.fetch_add(1, Ordering::Relaxed);
+        self.source.image(index)
+    }
+
+    fn content(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), StimuliError> {
+        self.source.content(take)
+    }
+}
+
 #[test]
-fn a_split_in_memory_is_the_same_split() {
-    let split = train();
-    let kept = in_memory(Arc::clone(&split), 10_000_000).unwrap();
-    assert_eq!(kept.image(77).unwrap(), split.image(77).unwrap());
-    assert_eq!((kept.id(5), kept.labels()), (split.id(5), split.labels()));
-    let odd: Arc<dyn Stimuli> = Arc::new(Odd::new());
-    assert!(Arc::ptr_eq(&in_memory(Arc::clone(&odd), 1000).unwrap(), &odd), "too large to keep");
+fn images_kept_in_memory_are_the_same_and_read_once() {
+    let source = train();
+    let n = source.len();
+    let counted = Arc::new(Counted { source: Arc::clone(&source), read: AtomicUsize::new(0) });
+    let data = |budget| {
+        let splits = BTreeMap::from([("train".to_owned(), Arc::clone(&counted) as Arc<dyn Stimuli>)]);
+        let mut data = DataSet::new("counted", Vec::new(), source.image(0).unwrap().width, splits, None);
+        data.keep_in_memory(budget);
+        data.split("train").unwrap()
+    };
+    let all: Vec<usize> = (0..n).rev().collect();
+    let kept = data(100_000_000);
+    for _ in 0..2 {
+        assert_eq!(kept.images(&all).unwrap(), source.images(&all).unwrap());
+        assert_eq!(kept.image(5).unwrap(), source.image(5).unwrap());
+    }
+    assert_eq!((kept.id(5), kept.labels()), (source.id(5), source.labels()));
+    assert_eq!(counted.read.load(Ordering::Relaxed), n);
+    let too_large = data(1000);
+    too_large.image(0).unwrap();
+    too_large.image(0).unwrap();
+    assert_eq!(counted.read.load(Ordering::Relaxed), n + 2);
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use redyn_core::{Diagnose, Fault};
+use redyn_core::{Bytes, Diagnose, Fault};
 use redyn_network::NetworkError;
 use redyn_stimuli::StimuliError;
 use redyn_zoo::ZooError;
@@ -26,6 +26,16 @@ pub enum TrainError {
         found: usize,
         /// What the network takes.
         expected: usize,
+    },
+    /// The budget does not hold the activations of one part of a batch.
+    #[error("a part of {images} images takes {needed} of memory, the budget is {memory}")]
+    Memory {
+        /// What the part takes.
+        needed: Bytes,
+        /// The budget.
+        memory: Bytes,
+        /// Images of the part.
+        images: usize,
     },
     /// The run folder already holds a run.
     #[error("{path} already holds a run")]
@@ -99,6 +109,7 @@ impl Diagnose for TrainError {
             Self::DataShape { found, .. } => Some(format!(
                 "set the network's image size (blt64:image_size={found}) or resize the images with --image-size"
             )),
+            Self::Memory { .. } => Some("lower --part, or raise --memory".into()),
             Self::Exists { .. } => Some("continue it with --resume, or name another folder".into()),
             Self::NothingToResume { .. } => Some("leave --resume out to begin a run there".into()),
             Self::OtherRun { .. } => {

@@ -16,6 +16,7 @@ mod checkpoint;
 mod error;
 mod loss;
 mod metrics;
+mod part;
 mod recipe;
 mod trainer;
 

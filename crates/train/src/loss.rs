@@ -31,6 +31,11 @@ impl LossTiming {
             Self::Weighted(weights) => weights[step],
         }
     }
+
+    /// The losses of all steps, weighted and summed.
+    pub(crate) fn total(&self, losses: &[f64]) -> f64 {
+        losses.iter().enumerate().map(|(step, loss)| self.weight(step, losses.len()) * loss).sum()
+    }
 }
 
 /// `every`, `last`, or weights: `0,0.5,1`.

@@ -34,6 +34,13 @@ impl Sums {
         Self { loss: vec![0.0; steps], correct: vec![0; steps], n: 0 }
     }
 
+    /// Add those of further images.
+    pub(crate) fn add(&mut self, others: &Self) {
+        self.loss.iter_mut().zip(&others.loss).for_each(|(sum, other)| *sum += other);
+        self.correct.iter_mut().zip(&others.correct).for_each(|(sum, other)| *sum += other);
+        self.n += others.n;
+    }
+
     pub(crate) fn rows(&self, epoch: i64, split: &str) -> Vec<Row> {
         let n = self.n.max(1) as f64;
         (0..self.loss.len())

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use redyn_core::Stop;
+use rayon::prelude::*;
+use redyn_core::{Bytes, Stop};
 use redyn_engine::Engine;
-use redyn_network::{OutputGradient, Plan, Request, Session, Weights};
+use redyn_network::{Plan, Request, Session, Weights};
 use redyn_stimuli::{Augmentation, Batch, DataSet, Loader, LoaderOptions, Normalisation, Order, Stimuli};
 use redyn_zoo::{Network, digest, write_weights};
 
 use crate::checkpoint::{Checkpoint, Position};
 use crate::metrics::{Row, Sums};
+use crate::part::{Contribution, Part};
 use crate::{Adam, Augment, Metrics, Recipe, RunRecord, TrainError, negative_log_likelihood};
 
 /// Seconds between checkpoints within an epoch.
@@ -27,6 +29,7 @@ pub struct Trainer<'a, E: Engine> {
     train: Arc<dyn Stimuli>,
     validation: Option<(String, Arc<dyn Stimuli>)>,
     session: Session<'a, E>,
+    parts_at_once: usize,
     state: Checkpoint,
 }
 
@@ -69,6 +72,9 @@ pub struct Setting<'a> {
     pub data: String,
     /// Command line, for the record.
     pub command: Vec<String>,
+    /// Bytes that the activations of all parts run side by side may take. Nothing but
+    /// speed depends on it.
+    pub memory: u64,
 }
 
 impl<'a, E: Engine> Trainer<'a, E> {
@@ -101,7 +107,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
         };
         let state = Checkpoint { weights, adam: Adam::new(recipe.learning_rate), position };
         let record = new_record(engine, network, data, recipe, setting)?;
-        let mut trainer = Self::assemble(engine, network, data, record, folder, state)?;
+        let mut trainer = Self::assemble(engine, network, data, record, setting, state)?;
         trainer.keep("epoch_-1.safetensors", -1)?;
         if let Some((name, rows)) = trainer.validate(&Stop::default())? {
             trainer.state.position.metrics.0.extend(rows.rows(-1, &name));
@@ -147,7 +153,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
             return Err(TrainError::NothingToResume { path: folder.to_owned() });
         }
         let state = Checkpoint::read(&path, Adam::new(now.recipe.learning_rate))?;
-        Self::assemble(engine, network, data, now, folder, state)
+        Self::assemble(engine, network, data, now, setting, state)
     }
 
     fn assemble(
@@ -155,11 +161,12 @@ impl<'a, E: Engine> Trainer<'a, E> {
         network: &'a Network,
         data: &DataSet,
         record: RunRecord,
-        folder: &Path,
+        setting: &Setting,
         state: Checkpoint,
     ) -> Result<Self, TrainError> {
         let request = Request::readout(record.recipe.steps);
         let plan = Plan::new(&network.graph, &request)?;
+        let parts_at_once = parts_at_once(&plan, &record.recipe, setting.memory)?;
         let session = Session::new(engine, &network.graph, plan, &state.weights)?;
         let validation =
             match ["val", "test"].into_iter().find(|name| data.split_names().any(|split| split == *name)) {
@@ -167,8 +174,9 @@ impl<'a, E: Engine> Trainer<'a, E> {
                 None => None,
             };
         Ok(Self {
-            folder: folder.to_owned(),
+            folder: setting.folder.to_owned(),
             network,
+            parts_at_once,
             normalisation: data.statistics()?.normalisation(),
             record,
             train: data.split("train")?,
@@ -222,17 +230,17 @@ impl<'a, E: Engine> Trainer<'a, E> {
                 return Ok(Ending::Stopped);
             }
             let batch = batch?;
-            let before = self.state.position.sums.clone();
-            let (loss, gradients) = self.gradients(&batch, &recipe);
+            let Contribution { sums, gradients } = self.gradients(&batch, &recipe);
+            let loss = recipe.loss.total(&sums.loss) / batch.len() as f64;
             let finite =
                 loss.is_finite() && gradients.iter().flatten().flatten().all(|value| value.is_finite());
             if !finite {
                 let last = self.state.position.last_loss;
-                self.state.position.sums = before;
                 let loss = if loss.is_finite() { f64::NAN } else { loss };
                 return Err(TrainError::NotFinite { epoch, batch: batch.number, loss, last });
             }
             let Checkpoint { weights, adam, position } = &mut self.state;
+            position.sums.add(&sums);
             adam.learning_rate = recipe.rate(adam.updates, updates);
             adam.update(&self.network.graph, weights, &gradients);
             self.session.load(weights);
@@ -279,46 +287,20 @@ impl<'a, E: Engine> Trainer<'a, E> {
         }
     }
 
-    /// Loss of a batch, summed over steps, and the gradients of all parameters.
-    fn gradients(&mut self, batch: &Batch, recipe: &Recipe) -> (f64, Vec<Option<Vec<f32>>>) {
-        let pixels = batch.size * batch.size * 3;
-        let classes = self.network.card.classes;
-        let mut total: Vec<Option<Vec<f32>>> = vec![None; self.network.graph.parameters().len()];
-        let mut loss = 0.0;
-        for (images, labels) in
-            batch.images.chunks(recipe.part * pixels).zip(batch.labels.chunks(recipe.part))
+    /// Losses of a batch and the gradients of all parameters, part by part, several at once.
+    fn gradients(&self, batch: &Batch, recipe: &Recipe) -> Contribution {
+        let mut total = None::<Contribution>;
+        for side_by_side in Part::divide(&batch.images, &batch.labels, recipe.part).chunks(self.parts_at_once)
         {
-            let mut outputs = Vec::with_capacity(recipe.steps);
-            let sums = &mut self.state.position.sums;
-            let engine = self.session.engine();
-            let tape = self.session.record(images, |emission| {
-                let mut logits = vec![0.0; labels.len() * classes];
-                engine.read(emission.value, &mut logits);
-                let weight = recipe.loss.weight(emission.step, recipe.steps);
-                let step = negative_log_likelihood(&logits, labels, weight / batch.len() as f64);
-                sums.loss[emission.step] += step.sum;
-                sums.correct[emission.step] += step.correct;
-                loss += weight * step.sum / batch.len() as f64;
-                if weight > 0.0 {
-                    outputs.push(OutputGradient {
-                        tap: emission.tap,
-                        step: emission.step,
-                        gradient: step.gradient,
-                    });
-                }
-            });
-            sums.n += labels.len();
-            for (total, part) in total.iter_mut().zip(self.session.backward(tape, outputs)) {
-                match (total, part) {
-                    (Some(total), Some(part)) => {
-                        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-                    }
-                    (total, Some(part)) => *total = Some(part),
-                    (_, None) => {}
+            let run = |part: &Part| part.run(&self.session, recipe, batch.len());
+            for next in side_by_side.par_iter().map(run).collect::<Vec<_>>() {
+                match &mut total {
+                    Some(total) => total.add(next),
+                    none => *none = Some(next),
                 }
             }
         }
-        (loss, total)
+        total.expect("a batch has images")
     }
 
     /// Loss and accuracy on the validation split.
@@ -348,14 +330,13 @@ impl<'a, E: Engine> Trainer<'a, E> {
     fn progress(&self, batches: usize, finished: Option<Vec<Row>>) -> Progress {
         let Position { epoch, batch, sums, .. } = &self.state.position;
         let recipe = &self.record.recipe;
-        let weighted = |(step, sum): (usize, &f64)| recipe.loss.weight(step, recipe.steps) * sum;
         Progress {
             epoch: *epoch,
             epochs: recipe.epochs,
             batch: *batch,
             batches,
             images: sums.n,
-            loss: sums.loss.iter().enumerate().map(weighted).sum::<f64>() / sums.n.max(1) as f64,
+            loss: recipe.loss.total(&sums.loss) / sums.n.max(1) as f64,
             accuracy: sums.accuracy(),
             finished,
         }
@@ -405,6 +386,16 @@ pub fn read_record(folder: &Path) -> Result<RunRecord, TrainError> {
         _ => TrainError::File { path: path.clone(), source },
     })?;
     serde_json::from_str(&text).map_err(|error| TrainError::Damaged { path, why: error.to_string() })
+}
+
+/// How many parts of a batch run side by side: one for each thread, as far as the memory goes.
+fn parts_at_once(plan: &Plan, recipe: &Recipe, memory: u64) -> Result<usize, TrainError> {
+    let largest = recipe.part.min(recipe.batch);
+    let needed = (plan.training_memory_per_image() * largest) as u64;
+    match memory / needed {
+        0 => Err(TrainError::Memory { needed: Bytes(needed), memory: Bytes(memory), images: largest }),
+        parts => Ok(rayon::current_num_threads().min(usize::try_from(parts).unwrap_or(usize::MAX))),
+    }
 }
 
 fn new_record<E: Engine>(

@@ -29,13 +29,16 @@ const NETWORKS: [(&str, &str); 4] = [
 const SMALL: &str = "width=0.125,image_size=32";
 /// Steps of training; trajectories go two steps beyond.
 const STEPS: usize = 6;
+/// Bytes for activations, and for images.
+const MEMORY: u64 = 1 << 30;
 
 pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
     let stimuli = format!(
         "builtin:seed={},train=6400,val=640,test=1600,clutter=0.3,occlusion=0.15,noise=0.1",
         args.seed
     );
-    let data = open_data(&stimuli, Some(32), &ReadingArgs::default(), console)?;
+    let mut data = open_data(&stimuli, Some(32), &ReadingArgs::default(), console)?;
+    data.keep_in_memory(MEMORY);
     let count = |split: &str| data.split(split).map(|split| split.len());
     console.say(format!(
         "built-in stimuli: {} classes, {} images to train on, {} to test",
@@ -59,7 +62,7 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
                 steps: STEPS + 2,
                 areas: Vec::new(),
                 interventions: Vec::new(),
-                memory: 1 << 30,
+                memory: MEMORY,
                 data: stimuli.clone(),
                 command: command_line(),
             };
@@ -83,7 +86,7 @@ fn trained(
     let recipe = Recipe {
         epochs: args.epochs,
         batch: 16,
-        part: 16,
+        part: 8,
         learning_rate: 1.5e-3,
         final_rate: 0.02,
         steps: STEPS,
@@ -92,7 +95,7 @@ fn trained(
         ..Recipe::default()
     };
     let engine = Cpu::default();
-    let setting = Setting { folder: run, data: stimuli.to_owned(), command: command_line() };
+    let setting = Setting { folder: run, data: stimuli.to_owned(), command: command_line(), memory: MEMORY };
     let trainer = if run.join("checkpoint.safetensors").exists() {
         Trainer::resume(&engine, network, data, recipe, &setting)?
     } else {

@@ -30,17 +30,23 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
     let console = Console::new()?;
-    match cli.command {
-        Command::Demo(args) => demo::run(&args, &console),
-        Command::Train(args) => train::run(&args, &console),
-        Command::Unroll(args) => unroll::run(&args, &console),
-        Command::Analyze(args) => analyze::run(&args, &console),
-        Command::Report(args) => report::run(&args, &console),
+    // On a thread of the pool: from outside, every operation of a network would cost two switches
+    // between threads.
+    rayon::scope(|_| dispatch(cli.command, &console))
+}
+
+fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => demo::run(&args, console),
+        Command::Train(args) => train::run(&args, console),
+        Command::Unroll(args) => unroll::run(&args, console),
+        Command::Analyze(args) => analyze::run(&args, console),
+        Command::Report(args) => report::run(&args, console),
         Command::Models(command) => models::run(&command),
-        Command::Data(command) => data::run(&command, &console),
+        Command::Data(command) => data::run(&command, console),
         Command::Analyses(command) => analyses::run(&command),
-        Command::Import(args) => import::import(&args, &console),
-        Command::Export(args) => import::export(&args, &console),
+        Command::Import(args) => import::import(&args, console),
+        Command::Export(args) => import::export(&args, console),
         Command::Store(args) => store::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "redyn", &mut std::io::stdout());

@@ -11,7 +11,8 @@ use crate::console::Console;
 
 pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let network = build(&args.model)?;
-    let data = open_data(&args.data, Some(network.card.image_size), &args.reading, console)?;
+    let mut data = open_data(&args.data, Some(network.card.image_size), &args.reading, console)?;
+    data.keep_in_memory(args.memory);
     let network = build_for(&args.model, data.classes.len())?;
     let recipe = Recipe {
         epochs: args.epochs,
@@ -26,7 +27,8 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         keep_every: args.keep_every,
     };
     let engine = Cpu::default();
-    let setting = Setting { folder: &args.out, data: args.data.clone(), command: command_line() };
+    let setting =
+        Setting { folder: &args.out, data: args.data.clone(), command: command_line(), memory: args.memory };
     let trainer = if args.resume {
         Trainer::resume(&engine, &network, &data, recipe, &setting)?
     } else {
