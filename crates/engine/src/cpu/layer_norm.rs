@@ -5,7 +5,7 @@
 //! `dx = (h − mean(h) − x̂ · mean(h · x̂)) / √(σ² + ε)`, `dγ = Σ g · x̂`, `dβ = Σ g`.
 #![allow(clippy::inline_always)]
 
-use super::simd::Level;
+use super::simd::{Level, vectorise};
 use super::tasks::{each_chunk, each_chunk_pair};
 use crate::Activation;
 use crate::op::LAYER_NORM_EPSILON;
@@ -73,7 +73,8 @@ pub(crate) fn relu(x: f32) -> f32 {
 fn passes(activation: Activation, x: f32) -> bool {
     match activation {
         Activation::Identity => true,
-        Activation::Relu => x > 0.0 || x.is_nan(),
+        // Above zero, or NaN.
+        Activation::Relu => !(x <= 0.0),
     }
 }
 
@@ -86,7 +87,7 @@ pub(crate) fn forward(level: Level, activation: Activation, affine: Affine, x: &
     let work = 4 * x.len();
     each_chunk(y, length, work, |image, y| {
         let x = &x[image * length..][..length];
-        level.vectorise(|| normalise(activation, affine, x, y));
+        vectorise!(level, || normalise(activation, affine, x, y));
     });
 }
 
@@ -126,7 +127,7 @@ pub(crate) fn backward(
     let length = affine.scale.len();
     let mut all_moments = vec![0.0; 2 * (x.len() / length)];
     each_chunk(&mut all_moments, 2, x.len(), |image, slot| {
-        level.vectorise(|| {
+        vectorise!(level, || {
             let Moments { mean, inverse } = moments(&x[image * length..][..length]);
             slot.copy_from_slice(&[mean, inverse]);
         });
@@ -142,7 +143,7 @@ pub(crate) fn backward(
             let places = chunk * PLACES..chunk * PLACES + scale_gradient.len();
             let affine =
                 Affine { scale: &affine.scale[places.clone()], shift: &affine.shift[places.clone()] };
-            level.vectorise(|| {
+            vectorise!(level, || {
                 for (image, moments) in all_moments.chunks_exact(2).enumerate() {
                     let moments = Moments { mean: moments[0], inverse: moments[1] };
                     let here = image * length + places.start..image * length + places.end;
@@ -160,7 +161,7 @@ pub(crate) fn backward(
     );
     each_chunk(gradient, length, 4 * x.len(), |image, gradient| {
         let moments = Moments { mean: all_moments[2 * image], inverse: all_moments[2 * image + 1] };
-        level.vectorise(|| {
+        vectorise!(level, || {
             input_gradient(activation, affine, moments, &x[image * length..][..length], gradient);
         });
     });
@@ -189,7 +190,7 @@ fn input_gradient(activation: Activation, affine: Affine, moments: Moments, x: &
     let Moments { mean, inverse } = moments;
     let Affine { scale, shift } = affine;
     let length = x.len();
-    let (scale, shift) = (&scale[..length], &shift[..length]);
+    let (scale, shift, gradient) = (&scale[..length], &shift[..length], &mut gradient[..length]);
     for index in 0..length {
         let unit = (x[index] - mean) * inverse;
         let kept = if passes(activation, unit * scale[index] + shift[index]) { gradient[index] } else { 0.0 };

@@ -1,7 +1,7 @@
 //! Operations value by value, and sums over images and pixels.
 
 use super::layer_norm::relu;
-use super::simd::Level;
+use super::simd::{Level, vectorise};
 use super::tasks::each_chunk;
 use crate::Interaction;
 
@@ -30,7 +30,7 @@ pub(crate) fn combine(level: Level, how: Interaction, length: usize, inputs: &[&
     each_piece(y, length, |image, first, y| {
         let count = y.len();
         let term = |index: usize| &of_image(inputs[index], length, image)[first..][..count];
-        level.vectorise(|| match how {
+        vectorise!(level, || match how {
             Interaction::Additive => {
                 y.iter_mut().zip(term(0)).zip(term(1)).for_each(|((y, &a), &b)| *y = a + b);
                 (2..inputs.len()).for_each(|index| add(y, term(index)));
@@ -65,7 +65,7 @@ pub(crate) fn modulate_backward(
     each_piece(gradient, length, |image, first, gradient| {
         let count = gradient.len();
         let term = |index: usize| &of_image(inputs[index], length, image)[first..][..count];
-        level.vectorise(|| {
+        vectorise!(level, || {
             let mut factor = [0.0; PIECE];
             let factor = &mut factor[..count];
             if which == 0 {
@@ -86,7 +86,7 @@ fn add(y: &mut [f32], x: &[f32]) {
 pub(crate) fn accumulate(level: Level, y: &mut [f32], x: &[f32]) {
     each_piece(y, PIECE, |piece, _, y| {
         let x = &x[piece * PIECE..][..y.len()];
-        level.vectorise(|| add(y, x));
+        vectorise!(level, || add(y, x));
     });
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn accumulate(level: Level, y: &mut [f32], x: &[f32]) {
 pub(crate) fn scale(level: Level, factor: f32, x: &[f32], y: &mut [f32]) {
     each_piece(y, PIECE, |piece, _, y| {
         let x = &x[piece * PIECE..][..y.len()];
-        level.vectorise(|| y.iter_mut().zip(x).for_each(|(y, &x)| *y = factor * x));
+        vectorise!(level, || y.iter_mut().zip(x).for_each(|(y, &x)| *y = factor * x));
     });
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn scale(level: Level, factor: f32, x: &[f32], y: &mut [f32]) {
 pub(crate) fn rectify(level: Level, x: &[f32], y: &mut [f32]) {
     each_piece(y, PIECE, |piece, _, y| {
         let x = &x[piece * PIECE..][..y.len()];
-        level.vectorise(|| y.iter_mut().zip(x).for_each(|(y, &x)| *y = relu(x)));
+        vectorise!(level, || y.iter_mut().zip(x).for_each(|(y, &x)| *y = relu(x)));
     });
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn rectify(level: Level, x: &[f32], y: &mut [f32]) {
 pub(crate) fn rectify_backward(level: Level, y: &[f32], gradient: &mut [f32]) {
     each_piece(gradient, PIECE, |piece, _, gradient| {
         let y = &y[piece * PIECE..][..gradient.len()];
-        level.vectorise(|| {
+        vectorise!(level, || {
             gradient
                 .iter_mut()
                 .zip(y)
@@ -129,7 +129,7 @@ pub(crate) fn sum_images(level: Level, x: &[f32], y: &mut [f32]) {
     let length = y.len();
     each_chunk(y, PLACES, x.len(), |chunk, y| {
         let mut sums = [0.0_f64; PLACES];
-        level.vectorise(|| {
+        vectorise!(level, || {
             for image in x.chunks_exact(length) {
                 let here = &image[chunk * PLACES..][..y.len()];
                 sums.iter_mut().zip(here).for_each(|(sum, &x)| *sum += f64::from(x));
@@ -151,7 +151,7 @@ pub(crate) fn add_channel_sums(level: Level, length: usize, x: &[f32], sums: &mu
     let mut parts = vec![0.0; x.len() / length * 2 * channels];
     each_chunk(&mut parts, 2 * channels, x.len(), |image, parts| {
         let mut sums = vec![0.0_f64; channels];
-        level.vectorise(|| {
+        vectorise!(level, || {
             for pixel in x[image * length..][..length].chunks_exact(channels) {
                 sums.iter_mut().zip(pixel).for_each(|(sum, &x)| *sum += f64::from(x));
             }

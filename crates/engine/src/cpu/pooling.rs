@@ -1,12 +1,17 @@
 //! Largest values of windows, and means over maps.
+#![allow(clippy::inline_always)]
 
-use super::simd::Level;
+use super::simd::{Level, vectorise};
 use super::tasks::each_chunk;
 use crate::Shape;
 
 /// Whether `candidate` takes the place of `best`: a larger value, or NaN, as in `PyTorch`.
+///
+/// Both sides of the `|` are computed: a branch would keep the loops from being vectorised.
+#[inline(always)]
+#[expect(clippy::needless_bitwise_bool)]
 fn wins(candidate: f32, best: f32) -> bool {
-    candidate > best || candidate.is_nan()
+    (candidate > best) | candidate.is_nan()
 }
 
 /// Largest value of every window of `size × size`.
@@ -20,7 +25,7 @@ pub(crate) fn max(level: Level, size: usize, input: Shape, x: &[f32], y: &mut [f
     let work = x.len();
     each_chunk(y, line * height, work, |image, y| {
         let x = &x[image * input.len()..][..input.len()];
-        level.vectorise(|| {
+        vectorise!(level, || {
             for (row, y) in y.chunks_exact_mut(line).enumerate() {
                 for (column, y) in y.chunks_exact_mut(input.channels).enumerate() {
                     for tap in 0..size * size {
@@ -56,7 +61,7 @@ pub(crate) fn max_backward(level: Level, size: usize, input: Shape, [x, dy]: [&[
         let x = &x[image * input.len()..][..input.len()];
         let dy = &dy[image * height * width * input.channels..][..height * width * input.channels];
         dx.fill(0.0);
-        level.vectorise(|| {
+        vectorise!(level, || {
             let mut best = vec![0.0; input.channels];
             let mut place = vec![0_u32; input.channels];
             for (index, dy) in dy.chunks_exact(input.channels).enumerate() {
@@ -91,7 +96,7 @@ pub(crate) fn max_backward(level: Level, size: usize, input: Shape, [x, dy]: [&[
 pub(crate) fn average(level: Level, input: Shape, x: &[f32], y: &mut [f32]) {
     let work = x.len();
     each_chunk(y, input.channels, work, |image, y| {
-        level.vectorise(|| {
+        vectorise!(level, || {
             let mut sums = vec![0.0_f64; input.channels];
             for pixel in x[image * input.len()..][..input.len()].chunks_exact(input.channels) {
                 sums.iter_mut().zip(pixel).for_each(|(sum, &x)| *sum += f64::from(x));

@@ -64,17 +64,37 @@ impl Level {
         }
     }
 
-    /// Compile a loop in plain Rust for this level: same values, wider instructions.
-    pub(crate) fn vectorise(self, work: impl FnOnce()) {
-        match self {
-            // AVX-512 brings loops bound by memory nothing.
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: a level is only handed out by `available`, which saw the instructions.
-            Self::Avx2 | Self::Avx512 => unsafe { x86::plain(work) },
-            Self::Portable => work(),
-        }
+    /// Whether loops in plain Rust gain by being compiled for this level: see [`vectorise!`].
+    /// AVX-512 brings loops bound by memory nothing beyond AVX2.
+    pub(crate) const fn is_wide(self) -> bool {
+        !matches!(self, Self::Portable)
     }
 }
+
+/// Compile a loop in plain Rust for a level: same values, wider instructions.
+///
+/// A macro, so that either way has a closure and a caller of its own: a closure that is
+/// called in a single place of its own module is inlined there whatever its size, and only
+/// then gets that place's instructions.
+macro_rules! vectorise {
+    ($level:expr, $work:expr) => {
+        if $level.is_wide() {
+            #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+            #[allow(unsafe_code)]
+            unsafe fn wide(work: impl FnOnce()) {
+                work();
+            }
+            #[allow(unsafe_code)]
+            // SAFETY: a level is only handed out by `available`, which saw the instructions.
+            unsafe {
+                wide($work);
+            }
+        } else {
+            ($work)();
+        }
+    };
+}
+pub(crate) use vectorise;
 
 /// Work written over vectors of any kind.
 pub(crate) trait Kernel {
@@ -223,11 +243,6 @@ mod x86 {
     pub(super) unsafe fn avx512<K: Kernel>(kernel: K) {
         // SAFETY: the instructions are those of this function.
         unsafe { kernel.run::<__m512>() }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn plain(work: impl FnOnce()) {
-        work();
     }
 
     macro_rules! vector {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::super::direct::Direction;
 use super::super::product::{PANEL, padded, panel_width};
-use super::super::simd::Level;
+use super::super::simd::{Level, vectorise};
 use super::transform::Transform;
 
 /// Values of a panel's columns side by side.
@@ -58,8 +58,12 @@ pub(crate) fn transform<T: Transform>(
                     }
                 }
             }
-            level
-                .vectorise(|| forward::<T>(&taken, &mut transformed[input * width..], inputs * width, width));
+            vectorise!(level, || forward::<T>(
+                &taken,
+                &mut transformed[input * width..],
+                inputs * width,
+                width
+            ));
         }
     });
     transformed
@@ -84,7 +88,12 @@ pub(crate) fn transform_back<T: Transform>(
         let from = &accumulated[panel * PANEL * planes * inputs..];
         for input in 0..inputs {
             let mut taps_here = [[[0.0; PANEL]; 5]; 5];
-            level.vectorise(|| backward::<T>(&from[input * width..], inputs * width, width, &mut taps_here));
+            vectorise!(level, || backward::<T>(
+                &from[input * width..],
+                inputs * width,
+                width,
+                &mut taps_here
+            ));
             for ky in 0..T::KERNEL {
                 for kx in 0..T::KERNEL {
                     for (gradient, value) in gradient.chunks_exact_mut(inputs * taps).zip(taps_here[ky][kx]) {
