@@ -4,6 +4,7 @@
 mod arrays;
 mod bytes;
 mod diagnose;
+mod drawing;
 mod hierarchy;
 pub mod random;
 mod stop;
@@ -12,6 +13,7 @@ mod trajectory;
 pub use arrays::{Trajectories, TrajectoriesError};
 pub use bytes::Bytes;
 pub use diagnose::{Diagnose, Fault, nearest};
+pub use drawing::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use hierarchy::{Hierarchy, HierarchyError};
 pub use stop::Stop;
 pub use trajectory::{Block, Description, Readout, ReadoutError, TimeAxis, TrajectorySource};

@@ -1,7 +1,7 @@
 //! One step of a recurrent network: signals between areas.
 
+use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
 use redyn_engine::{Op, Shape};
-use serde::{Deserialize, Serialize};
 
 use crate::{Init, NetworkError};
 
@@ -70,64 +70,6 @@ pub(crate) struct Edge {
     pub(crate) op: &'static str,
     /// Steps between sending and arriving.
     pub(crate) delay: usize,
-}
-
-/// What a connection carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// From the area below.
-    BottomUp,
-    /// From the area itself.
-    Lateral,
-    /// From an area above.
-    TopDown,
-}
-
-impl Kind {
-    /// The word used in names of edges.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::BottomUp => "bottom_up",
-            Self::Lateral => "lateral",
-            Self::TopDown => "top_down",
-        }
-    }
-}
-
-/// A graph as something to draw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawing {
-    /// The areas, from the image up.
-    pub areas: Vec<DrawnArea>,
-    /// The connections between them.
-    pub edges: Vec<DrawnEdge>,
-}
-
-/// An area in a [`Drawing`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrawnArea {
-    /// Name.
-    pub name: String,
-    /// `[height, width, channels]`; a vector has height and width 1.
-    pub shape: [usize; 3],
-}
-
-/// A connection in a [`Drawing`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrawnEdge {
-    /// Name, as interventions use it.
-    pub name: String,
-    /// What it carries.
-    pub kind: Kind,
-    /// Sending area.
-    pub from: String,
-    /// Receiving area.
-    pub to: String,
-    /// The operation on the way.
-    pub op: String,
-    /// Steps between sending and arriving: 0 or 1.
-    pub delay: usize,
 }
 
 impl Graph {

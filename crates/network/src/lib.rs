@@ -41,9 +41,10 @@ mod unroll;
 mod weights;
 
 pub use error::NetworkError;
-pub use graph::{Drawing, DrawnArea, DrawnEdge, Graph, Kind, Parameter};
+pub use graph::{Graph, Parameter};
 pub use intervention::{Effect, Intervention};
 pub use plan::{Cost, Plan, Request, Steps, TapRequest};
+pub use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use session::{Emission, Session};
 pub use sketch::{Area, Init, Role, Signal, Sketch};
 pub use train::{OutputGradient, Tape};

@@ -2,10 +2,11 @@
 
 use std::cell::{Ref, RefCell};
 
+use redyn_core::Kind;
 use redyn_engine::{Activation, Bias, Conv, ConvTranspose, Interaction, Op, Shape};
 
 use crate::NetworkError;
-use crate::graph::{Edge, Graph, Kind, Node, NodeId, Parameter, Tap};
+use crate::graph::{Edge, Graph, Node, NodeId, Parameter, Tap};
 
 /// What a weight of an operation is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

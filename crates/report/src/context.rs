@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use redyn_analysis::{NetworkResults, Options};
-use redyn_core::Hierarchy;
+use redyn_core::{Drawing, Hierarchy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Error;
@@ -46,70 +46,6 @@ pub struct Provenance {
     pub key: String,
     /// What it says.
     pub value: String,
-}
-
-/// A network as something to draw: areas, and connections between them.
-///
-/// Written as JSON it is what `redyn_network::Drawing` is written as, so that one can be read
-/// as the other; the report itself knows no networks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawing {
-    /// The areas, from the image up.
-    pub areas: Vec<Area>,
-    /// The connections.
-    pub edges: Vec<Connection>,
-}
-
-/// An area.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Area {
-    /// Name.
-    pub name: String,
-    /// `[height, width, channels]`; a vector has height and width 1.
-    pub shape: [usize; 3],
-}
-
-/// A connection between two areas.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Connection {
-    /// Name, as interventions use it.
-    pub name: String,
-    /// What it carries.
-    pub kind: Kind,
-    /// Sending area.
-    pub from: String,
-    /// Receiving area.
-    pub to: String,
-    /// The operation on the way.
-    pub op: String,
-    /// Steps between sending and arriving.
-    pub delay: usize,
-}
-
-/// What a connection carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// From the area below.
-    BottomUp,
-    /// From the area itself.
-    Lateral,
-    /// From an area above.
-    TopDown,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::BottomUp, Self::Lateral, Self::TopDown];
-
-    /// The word in legends.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::BottomUp => "bottom-up",
-            Self::Lateral => "lateral",
-            Self::TopDown => "top-down",
-        }
-    }
 }
 
 /// A small picture, as the bytes of a PNG, JPEG or WebP file.

@@ -47,6 +47,7 @@ mod support;
 mod svg;
 mod write;
 
-pub use context::{Area, Connection, Context, Drawing, Kind, Network, Provenance, Thumbnail};
+pub use context::{Context, Network, Provenance, Thumbnail};
 pub use error::Error;
+pub use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use write::{Written, WrittenFigure, page, write};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use redyn_report::{Area, Connection, Context, Drawing, Kind, Network, Provenance, Written, write};
+use redyn_report::{Context, Network, Provenance, Written, write};
 use redyn_stimuli::{OpenOptions, open};
 use redyn_zoo::{Card, build};
 
@@ -45,11 +45,7 @@ pub(super) fn report(
     for (results, source) in analyzed.results.networks.iter().zip(&analyzed.sources) {
         let drawing =
             card(source).and_then(|card| build(&card.network).ok()).map(|network| network.graph.drawing());
-        networks.push(Network {
-            results: results.clone(),
-            hierarchy: source.hierarchy.clone(),
-            drawing: drawing.as_ref().map(draw),
-        });
+        networks.push(Network { results: results.clone(), hierarchy: source.hierarchy.clone(), drawing });
     }
     let first = analyzed.sources.first();
     let named = |key: &str| first.and_then(|source| source.model.get(key)).and_then(|value| value.as_str());
@@ -70,23 +66,6 @@ pub(super) fn report(
 
 fn card(source: &Source) -> Option<Card> {
     serde_json::from_value(source.model.get("card")?.clone()).ok()
-}
-
-fn draw(drawing: &redyn_network::Drawing) -> Drawing {
-    let areas = drawing.areas.iter().map(|area| Area { name: area.name.clone(), shape: area.shape });
-    let edges = drawing.edges.iter().map(|edge| Connection {
-        name: edge.name.clone(),
-        kind: match edge.kind {
-            redyn_network::Kind::BottomUp => Kind::BottomUp,
-            redyn_network::Kind::Lateral => Kind::Lateral,
-            redyn_network::Kind::TopDown => Kind::TopDown,
-        },
-        from: edge.from.clone(),
-        to: edge.to.clone(),
-        op: edge.op.clone(),
-        delay: edge.delay,
-    });
-    Drawing { areas: areas.collect(), edges: edges.collect() }
 }
 
 /// Thumbnails where the images can still be found; a note where not.

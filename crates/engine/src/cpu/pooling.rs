@@ -9,7 +9,6 @@ use crate::Shape;
 ///
 /// Both sides of the `|` are computed: a branch would keep the loops from being vectorised.
 #[inline(always)]
-#[expect(clippy::needless_bitwise_bool)]
 fn wins(candidate: f32, best: f32) -> bool {
     (candidate > best) | candidate.is_nan()
 }

@@ -1,13 +1,13 @@
 //! The networks as they were declared: areas, and what connects them.
 
-use crate::context::{Connection, Drawing, Kind};
+use crate::Context;
 use crate::figure::{Figure, Key, Panel, Sign, WIDTH};
 use crate::figures::column;
 use crate::font::{self, Weight};
 use crate::ink::{BLUE, GREEN, Ink, VERMILLION};
 use crate::scene::{Anchor, Paint, Pattern, Scene, Segment, Style, Tags};
-use crate::{Area, Context};
 use redyn_analysis::{Cell, Table};
+use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
 
 const BOX: f64 = 44.0;
 
@@ -35,7 +35,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
                 .into(),
         source: "",
         notes: if nothing { vec!["no network came with its graph".into()] } else { Vec::new() },
-        key: Kind::ALL.map(|kind| Key { sign: Sign::Line(line(kind)), words: kind.word().into() }).into(),
+        key: Kind::ALL.map(|kind| Key { sign: Sign::Line(line(kind)), words: kind.to_string() }).into(),
         rows,
         tables: if nothing { Vec::new() } else { vec![connections(context)] },
     }
@@ -57,7 +57,7 @@ fn ink(kind: Kind) -> Ink {
     }
 }
 
-fn shape(area: &Area) -> String {
+fn shape(area: &DrawnArea) -> String {
     match area.shape {
         [1, 1, channels] => channels.to_string(),
         [height, width, channels] => format!("{height} × {width} × {channels}"),
@@ -72,7 +72,7 @@ fn reach(span: usize) -> f64 {
 fn draw(drawing: &Drawing) -> Scene {
     let n = drawing.areas.len();
     let index = |name: &str| drawing.areas.iter().position(|area| area.name == name);
-    let ends: Vec<(&Connection, usize, usize)> =
+    let ends: Vec<(&DrawnEdge, usize, usize)> =
         drawing.edges.iter().filter_map(|edge| Some((edge, index(&edge.from)?, index(&edge.to)?))).collect();
     let depth = |kind: Kind| {
         let spans = ends.iter().filter(|(edge, from, to)| edge.kind == kind && from.abs_diff(*to) != 1);
@@ -94,8 +94,7 @@ fn draw(drawing: &Drawing) -> Scene {
         };
         let when =
             if edge.delay == 0 { "same step".to_owned() } else { format!("delay {} step(s)", edge.delay) };
-        let tip =
-            format!("{}: {}, {} → {}\n{}, {when}", edge.name, edge.kind.word(), edge.from, edge.to, edge.op);
+        let tip = format!("{}: {}, {} → {}\n{}, {when}", edge.name, edge.kind, edge.from, edge.to, edge.op);
         scene.group(Tags::tip(tip), |scene| {
             let (paint, ink) = (line(edge.kind), ink(edge.kind));
             let note = Style::new(10.5, Ink::Muted).anchored(Anchor::Middle);
@@ -160,7 +159,7 @@ fn connections(context: &Context) -> Table {
         for edge in network.drawing.iter().flat_map(|drawing| &drawing.edges) {
             let words = [&network.results.name, &edge.name, &edge.from, &edge.to, &edge.op];
             let mut row: Vec<Cell> = words.iter().map(|word| Cell::from(word.as_str())).collect();
-            row.extend([edge.kind.word().into(), edge.delay.into()]);
+            row.extend([edge.kind.to_string().as_str().into(), edge.delay.into()]);
             rows.push(row);
         }
     }

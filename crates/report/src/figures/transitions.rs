@@ -19,6 +19,9 @@ use crate::scene::{Anchor, Paint, Scene, Segment, Style, Tags};
 const MOST: usize = 150;
 /// Class names are written out up to this many classes.
 const NAMED: usize = 48;
+/// Size of class names, and how far from the circle they begin.
+const NAME_SIZE: f64 = 10.5;
+const TO_NAME: f64 = 14.0;
 /// Widest line.
 const WIDEST: f64 = 7.0;
 
@@ -125,7 +128,12 @@ impl<'a> Graph<'a> {
     fn draw(&self, width: f64) -> Scene {
         let height = width.min(560.0) * 0.88;
         let mut scene = Scene::new(width, height);
-        let (centre, radius) = ([width / 2.0, height / 2.0], height / 2.0 - 30.0);
+        let names: Vec<String> =
+            self.classes.iter().map(|name| font::fitted(name, NAME_SIZE, 88.0)).collect();
+        let widest =
+            names.iter().map(|name| font::width(name, NAME_SIZE, font::Weight::Regular)).fold(0.0, f64::max);
+        let (centre, radius) =
+            ([width / 2.0, height / 2.0], (height / 2.0 - 30.0).min(width / 2.0 - TO_NAME - widest));
         let angles = self.angles();
         let at = |class: usize, radius: f64| {
             [centre[0] + radius * angles[class].cos(), centre[1] + radius * angles[class].sin()]
@@ -147,14 +155,13 @@ impl<'a> Graph<'a> {
                 look.marker.draw(scene, at(class, radius), size, paint);
             });
             if self.classes.len() <= NAMED {
-                let [x, y] = at(class, radius + 14.0);
-                let style = Style::new(10.5, Ink::Text).anchored(match angles[class].cos() {
+                let [x, y] = at(class, radius + TO_NAME);
+                let style = Style::new(NAME_SIZE, Ink::Text).anchored(match angles[class].cos() {
                     cos if cos > 0.25 => Anchor::Start,
                     cos if cos < -0.25 => Anchor::End,
                     _ => Anchor::Middle,
                 });
-                let name = font::fitted(&self.classes[class], 10.5, 88.0);
-                scene.text([x, y + 3.8 + 4.0 * angles[class].sin()], name, style);
+                scene.text([x, y + 3.8 + 4.0 * angles[class].sin()], names[class].clone(), style);
             }
         }
         scene

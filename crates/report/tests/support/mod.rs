@@ -10,7 +10,7 @@ use ndarray::{Array2, Array3, s};
 use redyn_analysis::{Options, Projection, Request, Selection, Subject, Uncertainty, analyse};
 use redyn_core::random::Stream;
 use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories};
-use redyn_report::{Area, Connection, Context, Drawing, Kind, Network, Provenance, Thumbnail};
+use redyn_report::{Context, Drawing, DrawnArea, DrawnEdge, Kind, Network, Provenance, Thumbnail};
 
 const TABLE: &str = "class\tsuperordinate\tbasic
 beagle\tanimal\tdog
@@ -240,11 +240,11 @@ fn describe(name: &str, network: &str, size: Size, readout: Option<Readout>) -> 
 }
 
 fn drawing(character: &Character) -> Drawing {
-    let area = |name: &str, shape| Area { name: name.into(), shape };
+    let area = |name: &str, shape| DrawnArea { name: name.into(), shape };
     let mut edges = Vec::new();
     let mut edge = |kind: Kind, from: &str, to: &str, op: &str, delay| {
-        let name = format!("{to}.{}", kind.word().replace('-', "_"));
-        edges.push(Connection { name, kind, from: from.into(), to: to.into(), op: op.into(), delay });
+        let name = format!("{to}.{}", kind.word());
+        edges.push(DrawnEdge { name, kind, from: from.into(), to: to.into(), op: op.into(), delay });
     };
     let chain = ["image", "retina", "v1", "v2", "v4", "it", "gap", "readout"];
     for pair in chain.windows(2) {
