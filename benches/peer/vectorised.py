@@ -116,13 +116,26 @@ class Statistics:
             if crowds:
                 sums = np.sum([crowd.sums(w) for crowd in crowds], axis=0)
                 own[:, t], other[:, t] = ratio(sums[0], sums[1]), ratio(sums[2], sums[3])
-        changes = [
-            ratio(w[:, group] @ self.changes[:, group].T, np.broadcast_to(w[:, group].sum(1, keepdims=True), (len(w), self.steps - 1)).copy())
-            for group in self.groups
-            if len(group)
-        ]
+        changes = []
+        for group in filter(len, self.groups):
+            sums, counts = w[:, group] @ self.changes[:, group].T, w[:, group].sum(1, keepdims=True)
+            changes.append(ratio(sums, np.broadcast_to(counts, sums.shape)))
         paths = w @ np.stack([self.transitions, self.distinct], 1) / n
         return [accuracy, *contrasts, own, other, *changes, paths]
+
+
+def interval(values):
+    """The 2.5 % and 97.5 % quantiles along the first axis, of the values that exist."""
+    values = np.sort(values, axis=0)  # NaN last
+    last = np.maximum(np.count_nonzero(~np.isnan(values), axis=0) - 1, 0)
+    ends = []
+    for q in (0.025, 0.975):
+        place = np.asarray(q * last)
+        below = np.floor(place).astype(int)
+        at = lambda index: np.take_along_axis(values, index[None], axis=0)[0]
+        low, high = at(below), at(np.minimum(below + 1, last))
+        ends.append(low + (place - below) * (high - low))
+    return ends
 
 
 def bootstrap(statistics):
@@ -141,8 +154,7 @@ def bootstrap(statistics):
         drawn += np.arange(count)[:, None] * n
         w = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).astype(float)
         parts.append(statistics.of(w))
-    with np.errstate(all="ignore"):
-        return [np.nanquantile(np.concatenate(values), [0.025, 0.975], axis=0) for values in zip(*parts)]
+    return [interval(np.concatenate(values)) for values in zip(*parts)]
 
 
 def transition_graph(statistics, classes):

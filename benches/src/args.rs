@@ -26,9 +26,9 @@ pub(crate) enum Command {
     /// One task in a process of its own, for its peak memory
     #[command(hide = true)]
     Child { task: String },
-    /// One convolution, for counting its instructions
+    /// One convolution again and again, for counting its instructions
     #[command(hide = true)]
-    Convolution { kernels: KernelsArg },
+    Convolution { kernels: KernelsArg, times: usize },
 }
 
 /// How to measure, and where to write it down.

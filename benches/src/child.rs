@@ -71,16 +71,16 @@ pub(crate) fn carry_out(task: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One 3 × 3 convolution of 64 channels at 16 × 16, one image, for counting its instructions.
-pub(crate) fn one_convolution(kernels: Kernels) -> Result<(), Failure> {
+/// A 3 × 3 convolution of 64 channels at 16 × 16, one image, so many times, for counting its
+/// instructions (`scripts/instructions`): those of more times less those of fewer.
+pub(crate) fn convolution(kernels: Kernels, times: usize) -> Result<(), Failure> {
     let conv = Conv { channels: 64, kernel: 3, stride: 1, padding: 1, bias: Bias::Absent };
     let (op, input) = (Op::Conv(conv), Shape::map(16, 16, 64));
     let wave = |n: usize| -> Vec<f32> { (0..n).map(|index| (index as f32 * 0.37).sin()).collect() };
     let cpu = Cpu::with(kernels);
     let weight = cpu.weight(&[64, 64, 3, 3], &wave(64 * 64 * 9));
     let x = cpu.value(input, 1, &wave(input.len()));
-    // The first one transforms the filters.
-    for _ in 0..2 {
+    for _ in 0..times {
         let y = cpu.forward(&op, &[&weight], &[&x]);
         let mut read = vec![0.0; input.len()];
         cpu.read(&y, &mut read);

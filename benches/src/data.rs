@@ -27,10 +27,13 @@ const IMAGE: usize = 32;
 /// Threads that decode.
 const THREADS: usize = 2;
 
+/// Measures a case of this name within a folder.
+type Measure = fn(&str, &Path, &Options) -> Result<Case, Failure>;
+
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut record = Record::begin("data", options, Versions::here(std::collections::BTreeMap::new()));
     let folder = tempfile::tempdir().map_err(Failure::file("a temporary folder"))?;
-    let all: [(&str, fn(&str, &Path, &Options) -> Result<Case, Failure>); 3] =
+    let all: [(&str, Measure); 3] =
         [("decode and augment", images), ("store, writing", writing), ("store, reading", reading)];
     for (name, measure) in all.into_iter().filter(|(name, _)| options.wants(name)) {
         let place = folder.path().join(name.replace(' ', "-"));

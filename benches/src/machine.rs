@@ -17,8 +17,8 @@ pub(crate) struct Machine {
     memory_bytes: u64,
     system: String,
     kernel: String,
-    /// Mean number of running processes over 1, 5 and 15 minutes when the run began.
-    load_before: String,
+    /// Mean number of running threads in the minute before the run.
+    load_before: f64,
 }
 
 /// Versions of everything that computes.
@@ -70,8 +70,13 @@ impl Machine {
             system: field(&text("/etc/os-release"), "PRETTY_NAME", '=')
                 .unwrap_or_else(|| std::env::consts::OS.into()),
             kernel: text("/proc/sys/kernel/osrelease"),
-            load_before: text("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "),
+            load_before: text("/proc/loadavg").split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0),
         }
+    }
+
+    /// Whether others were at work: then threads wait for each other, PyTorch's most of all.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.load_before > 0.5 * self.cores as f64
     }
 }
 

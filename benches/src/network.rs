@@ -11,7 +11,7 @@ use crate::failure::{Failure, agree, largest_difference};
 use crate::machine::Versions;
 use crate::measure::{Contestant, alternate};
 use crate::ours::{Ours, Setup, What};
-use crate::peer::{Peer, number};
+use crate::peer::Peer;
 use crate::record::{Case, Memory, Record};
 
 /// How far log-probabilities may lie apart.
@@ -20,6 +20,8 @@ const LOG_PROBABILITIES: f64 = 1e-3;
 const LOSSES: f64 = 1e-3;
 /// Seconds that compiling may take until it is given up.
 const COMPILING: u64 = 900;
+/// Seconds of a timing that chooses between modes.
+const TRIAL: f64 = 0.3;
 
 /// The two versions of the peer.
 const VARIANTS: [(&str, &str); 2] =
@@ -172,7 +174,7 @@ impl Trial<'_> {
         for mode in ["eager", "channels_last"] {
             self.load(peer, mode)?;
             self.seconds(peer, 1)?;
-            times.push((self.seconds(peer, 1)?.min(self.seconds(peer, 1)?), mode.to_owned()));
+            times.push((self.rough(peer)?, mode.to_owned()));
         }
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
         if options.compile == Compile::Try && peer.compiles() {
@@ -199,16 +201,21 @@ impl Trial<'_> {
         Ok(times.swap_remove(0).1)
     }
 
+    /// Seconds of one repetition: the better of two short timings.
+    fn rough(&self, peer: &mut Peer) -> Result<f64, Failure> {
+        let once = self.seconds(peer, 1)?;
+        let repetitions = (TRIAL / once).ceil().clamp(1.0, 100.0) as usize;
+        let again = self.seconds(peer, repetitions)? / repetitions as f64;
+        Ok(once.min(again))
+    }
+
     /// Seconds of a compiled mode, once it is compiled.
     fn compiled(&self, peer: &mut Peer, mode: &str) -> Result<f64, Failure> {
         self.load(peer, mode)?;
         for _ in 0..2 {
             peer.ask_within(&self.request(1), COMPILING)?;
         }
-        let request = self.request(1);
-        let twice = [peer.ask(&request)?, peer.ask(&request)?];
-        let seconds = twice.iter().map(|answer| number(answer, "seconds", &request));
-        Ok(seconds.collect::<Result<Vec<f64>, _>>()?.into_iter().fold(f64::INFINITY, f64::min))
+        self.rough(peer)
     }
 
     /// Both sides give the same numbers; how far they lie apart.

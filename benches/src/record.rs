@@ -18,6 +18,8 @@ pub(crate) struct Record {
     command: String,
     seconds_since_1970: u64,
     machine: Machine,
+    /// Set where others were at work when it began: such ratios are not to be trusted.
+    busy: bool,
     versions: Versions,
     effort: Effort,
     /// Set where sizes only show that everything works.
@@ -107,12 +109,16 @@ impl Record {
     pub(crate) fn begin(benchmark: &str, options: &Options, versions: Versions) -> Self {
         let machine = Machine::here();
         println!("{machine}");
+        if machine.is_busy() {
+            println!("note: this machine is busy; ratios of this run are not to be trusted");
+        }
         println!("{}", serde_json::to_string(&versions).expect("plain data"));
         Self {
             format: "redyn.benchmark",
             benchmark: benchmark.into(),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             seconds_since_1970: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            busy: machine.is_busy(),
             machine,
             versions,
             effort: options.effort(),
