@@ -1,0 +1,288 @@
+//! Networks against PyTorch: the published loop, and the same with its drives hoisted by hand.
+
+use std::path::Path;
+
+use redyn_engine::Cpu;
+use serde_json::{Value, json};
+
+use crate::args::{Compile, Options, Size};
+use crate::child::{Task, memory};
+use crate::failure::{Failure, agree, largest_difference};
+use crate::machine::Versions;
+use crate::measure::{Contestant, alternate};
+use crate::ours::{Ours, Setup, What};
+use crate::peer::Peer;
+use crate::record::{Case, Memory, Record};
+
+/// How far log-probabilities may lie apart.
+const LOG_PROBABILITIES: f64 = 1e-3;
+/// How far losses may lie apart, as a share: before the first update, and before the second.
+const LOSSES: f64 = 1e-3;
+/// Seconds that compiling may take until it is given up.
+const COMPILING: u64 = 900;
+/// Seconds of a timing that chooses between modes.
+const TRIAL: f64 = 0.3;
+
+/// The two versions of the peer.
+const VARIANTS: [(&str, &str); 2] =
+    [("published", "PyTorch, published loop"), ("hoisted", "PyTorch, drives hoisted")];
+
+/// A network and what is timed of it.
+struct Timed {
+    /// Short name.
+    name: &'static str,
+    /// The zoo's.
+    spec: &'static str,
+    what: What,
+    steps: usize,
+    batch: usize,
+}
+
+impl Timed {
+    fn name(&self) -> String {
+        let what = match self.what {
+            What::Forward => "forward",
+            What::Train => "training step",
+        };
+        format!("{} {what} T={} batch {}", self.name, self.steps, self.batch)
+    }
+}
+
+/// The lateral-additive network, full size and as `redyn demo` trains it.
+const LA: [&str; 2] = ["blt64", "blt64:width=0.125,image_size=32,classes=16"];
+const LTA: &str = "blt64:top_down=1";
+const SMALL_TM: &str =
+    "blt64:lateral=0,top_down=1,interaction=multiplicative,width=0.125,image_size=32,classes=16";
+
+fn cases(size: Size) -> Vec<Timed> {
+    use What::{Forward, Train};
+    let (large, small) =
+        ([("blt64 LA", LA[0]), ("blt64 LTA", LTA)], [("small LA", LA[1]), ("small TM", SMALL_TM)]);
+    let large_runs = [(Forward, 10), (Forward, 80), (Train, 10)];
+    let small_runs = [(Forward, 6), (Train, 6), (Train, 10)];
+    let of = |networks: [(&'static str, &'static str); 2], runs: [(What, usize); 3], batch| {
+        networks.into_iter().flat_map(move |(name, spec)| {
+            runs.into_iter().map(move |(what, steps)| Timed { name, spec, what, steps, batch })
+        })
+    };
+    match size {
+        Size::Full => of(large, large_runs, 16).chain(of(small, small_runs, 16)).collect(),
+        Size::Tiny => of(small, [(Forward, 3), (Forward, 12), (Train, 3)], 2).collect(),
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let mut peer = Peer::start("torch")?;
+    println!("peer: {}", peer.interpreter());
+    let mut record = Record::begin("network", options, Versions::here(peer.about.clone()));
+    for timed in cases(options.size).iter().filter(|timed| options.wants(&timed.name())) {
+        let folder = tempfile::tempdir().map_err(Failure::file("a temporary folder"))?;
+        let case = measure(timed, &mut peer, folder.path(), options)?;
+        record.add(case, options)?;
+    }
+    record.finish(options)
+}
+
+fn measure(timed: &Timed, peer: &mut Peer, folder: &Path, options: &Options) -> Result<Case, Failure> {
+    let setup = Setup::write(timed.spec, timed.steps, timed.batch, folder)?;
+    let engine = Cpu::new();
+    let mut notes = Vec::new();
+    let mut chosen = Vec::new();
+    for (variant, _) in VARIANTS {
+        let trial = Trial { timed, setup: &setup, variant };
+        chosen.push(trial.best_mode(peer, options, &mut notes)?);
+    }
+    // Choosing may have restarted the peer or left compiled code behind: prepare what won anew.
+    peer.ask(&json!({ "do": "network.drop" }))?;
+    let mut difference: f64 = 0.0;
+    for ((variant, _), mode) in VARIANTS.into_iter().zip(&chosen) {
+        let trial = Trial { timed, setup: &setup, variant };
+        trial.load(peer, mode)?;
+        difference = difference.max(trial.check(peer, &engine, folder)?);
+    }
+    let peer = std::cell::RefCell::new(peer);
+    let mut ours = Ours::load(&engine, &setup)?;
+    let mut contestants = vec![Contestant::new("redyn", |n| Ok(ours.seconds(timed.what, n)))];
+    for ((variant, title), mode) in VARIANTS.into_iter().zip(&chosen) {
+        let (peer, trial) = (&peer, Trial { timed, setup: &setup, variant });
+        contestants.push(Contestant::new(format!("{title}, {mode}"), move |n| {
+            trial.seconds(&mut peer.borrow_mut(), n)
+        }));
+    }
+    let timings = alternate(&mut contestants, options.effort())?;
+    let mut case = Case::new(&timed.name(), "images", timed.batch as f64, timings);
+    case.about = timed.spec.into();
+    case.difference = Some(difference);
+    case.memory = memories(timed, &setup, &chosen)?;
+    case.notes = notes;
+    Ok(case)
+}
+
+/// Peak memory of each side in a process of its own.
+fn memories(timed: &Timed, setup: &Setup, modes: &[String]) -> Result<Vec<Memory>, Failure> {
+    let mut memories = vec![memory("redyn", &Task::Network { setup: setup.clone(), what: timed.what })?];
+    for ((variant, title), mode) in VARIANTS.into_iter().zip(modes) {
+        // Compilers need memory of their own, which is not the network's.
+        let mode = mode.trim_start_matches("compiled+");
+        let trial = Trial { timed, setup, variant };
+        let mut peer = Peer::start("torch")?;
+        trial.load(&mut peer, mode)?;
+        let before = peer.peak()?;
+        trial.seconds(&mut peer, 2)?;
+        memories.push(peer.memory(&format!("{title}, {mode}"), before)?);
+    }
+    Ok(memories)
+}
+
+/// One version of the peer for one case.
+struct Trial<'a> {
+    timed: &'a Timed,
+    setup: &'a Setup,
+    variant: &'static str,
+}
+
+impl Trial<'_> {
+    fn load(&self, peer: &mut Peer, mode: &str) -> Result<(), Failure> {
+        let network = architecture(self.timed.spec)?;
+        let request = json!({
+            "do": "network.load", "name": self.variant, "variant": self.variant, "mode": mode,
+            "network": network, "steps": self.timed.steps,
+            "weights": self.setup.weights, "images": self.setup.images,
+        });
+        peer.ask(&request).map(drop)
+    }
+
+    fn request(&self, repetitions: usize) -> Value {
+        json!({
+            "do": "network.seconds", "name": self.variant, "what": self.timed.what,
+            "repetitions": repetitions,
+        })
+    }
+
+    fn seconds(&self, peer: &mut Peer, repetitions: usize) -> Result<f64, Failure> {
+        peer.number(&self.request(repetitions), "seconds")
+    }
+
+    /// The fastest mode: either memory format, then that one compiled.
+    fn best_mode(
+        &self,
+        peer: &mut Peer,
+        options: &Options,
+        notes: &mut Vec<String>,
+    ) -> Result<String, Failure> {
+        let mut times = Vec::new();
+        for mode in ["eager", "channels_last"] {
+            self.load(peer, mode)?;
+            self.seconds(peer, 1)?;
+            times.push((self.rough(peer)?, mode.to_owned()));
+        }
+        times.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if options.compile == Compile::Try && peer.compiles() {
+            let mode = format!("compiled+{}", times[0].1);
+            match self.compiled(peer, &mode) {
+                Ok(seconds) => times.push((seconds, mode)),
+                Err(
+                    failure @ (Failure::Peer { .. } | Failure::PeerSlow { .. } | Failure::PeerEnded { .. }),
+                ) => {
+                    let why = failure.to_string();
+                    notes.push(format!(
+                        "{}: {mode} left out: {}",
+                        self.variant,
+                        why.lines().next().unwrap_or("")
+                    ));
+                }
+                Err(other) => return Err(other),
+            }
+            times.sort_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        let tried: Vec<String> =
+            times.iter().map(|(seconds, mode)| format!("{mode} {seconds:.3} s")).collect();
+        notes.push(format!("{}: tried {}", self.variant, tried.join(", ")));
+        Ok(times.swap_remove(0).1)
+    }
+
+    /// Seconds of one repetition: the better of two short timings.
+    fn rough(&self, peer: &mut Peer) -> Result<f64, Failure> {
+        let once = self.seconds(peer, 1)?;
+        let repetitions = (TRIAL / once).ceil().clamp(1.0, 100.0) as usize;
+        let again = self.seconds(peer, repetitions)? / repetitions as f64;
+        Ok(once.min(again))
+    }
+
+    /// Seconds of a compiled mode, once it is compiled.
+    fn compiled(&self, peer: &mut Peer, mode: &str) -> Result<f64, Failure> {
+        self.load(peer, mode)?;
+        for _ in 0..2 {
+            peer.ask_within(&self.request(1), COMPILING)?;
+        }
+        self.rough(peer)
+    }
+
+    /// Both sides give the same numbers; how far they lie apart.
+    fn check(&self, peer: &mut Peer, engine: &Cpu, folder: &Path) -> Result<f64, Failure> {
+        let mut ours = Ours::load(engine, self.setup)?;
+        let name = format!("{}, {}", self.timed.name(), self.variant);
+        let out = folder.join("log_probabilities.bin");
+        peer.ask(&json!({ "do": "network.log_probabilities", "name": self.variant, "out": out }))?;
+        let bytes = std::fs::read(&out).map_err(Failure::file(&out))?;
+        let theirs: Vec<f64> =
+            bytes.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect();
+        let difference = largest_difference(&ours.forward(), &theirs);
+        agree(&format!("log-probabilities of {name}"), difference, LOG_PROBABILITIES)?;
+        if self.timed.what == What::Train {
+            let request = json!({ "do": "network.losses", "name": self.variant, "updates": 2 });
+            let answer = peer.ask(&request)?;
+            let losses = answer.get("losses").and_then(Value::as_array).cloned().unwrap_or_default();
+            let theirs: Vec<f64> = losses.iter().filter_map(Value::as_f64).collect();
+            let ours = [ours.train(), ours.train()];
+            let share = largest_difference(&ours, &theirs) / ours[0].abs();
+            agree(&format!("losses before and after an update of {name}"), share, LOSSES)?;
+        }
+        Ok(difference)
+    }
+}
+
+/// A network of the zoo as the peer's constructor takes it.
+fn architecture(spec: &str) -> Result<Value, Failure> {
+    let network = redyn_zoo::build(spec).map_err(Failure::redyn)?;
+    let is = |key: &str, value: &str| network.spec.settings().any(|setting| setting == (key, value));
+    let channels = |layer: &str| {
+        let parameters = network.graph.parameters();
+        let name = format!("{layer}.weight");
+        parameters.iter().find(|parameter| parameter.name == name).map_or(0, |parameter| parameter.shape[0])
+    };
+    let layers = ["retina", "v1.bottom_up", "v2.bottom_up", "v4.bottom_up", "it.bottom_up"];
+    Ok(json!({
+        "channels": layers.map(channels),
+        "size": network.card.image_size,
+        "classes": network.card.classes,
+        "lateral": is("lateral", "1"),
+        "top_down": is("top_down", "1"),
+        "multiplicative": is("interaction", "multiplicative"),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_network_that_is_timed_has_an_architecture() {
+        for timed in cases(Size::Full).iter().chain(&cases(Size::Tiny)) {
+            let architecture = architecture(timed.spec).unwrap();
+            let channels = architecture["channels"].as_array().unwrap();
+            assert!(channels.iter().all(|count| count.as_u64().unwrap() > 0), "{}", timed.name());
+        }
+        assert_eq!(architecture(SMALL_TM).unwrap()["multiplicative"], true);
+        assert_eq!(architecture(LTA).unwrap()["channels"], json!([32, 64, 128, 256, 512]));
+    }
+
+    #[test]
+    fn names_of_cases_differ() {
+        let mut names: Vec<String> = cases(Size::Full).iter().map(Timed::name).collect();
+        let n = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), n);
+    }
+}
