@@ -8,7 +8,7 @@ use redyn_engine::{Engine, Shape};
 use redyn_network::{Intervention, NetworkError, Plan, Request, Session, Steps, TapRequest};
 use redyn_stimuli::{DataSet, Loader, LoaderOptions, Order, StimuliError};
 use redyn_store::{About, BlockData, Outputs, PlannedReadout, StorePlan, StoreWriter, Tap, UnitAxis};
-use redyn_zoo::digest;
+use redyn_zoo::{Misfit, digest};
 
 use crate::{Normalised, Trained};
 
@@ -57,15 +57,8 @@ pub enum UnrollError {
         budget: String,
     },
     /// More or fewer classes than the network has, or another image size.
-    #[error("the network takes {expected} {what}, the data have {found}")]
-    DataShape {
-        /// `classes` or `pixels a side`.
-        what: &'static str,
-        /// What the data have.
-        found: usize,
-        /// What the network takes.
-        expected: usize,
-    },
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// No images were asked for.
     #[error("no image to unroll")]
     NoImages,
@@ -84,7 +77,7 @@ impl Diagnose for UnrollError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Memory { .. } => Some("raise --memory, record fewer areas, or unroll fewer steps".into()),
-            Self::DataShape { .. } => {
+            Self::Misfit(_) => {
                 Some("use the data set the network was trained on, or one with the same classes".into())
             }
             Self::NoImages => Some("raise --limit".into()),
@@ -123,13 +116,7 @@ pub fn unroll<E: Engine>(
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Unrolled, UnrollError> {
     let card = &trained.network.card;
-    for (what, found, expected) in
-        [("classes", data.classes.len(), card.classes), ("pixels a side", data.image_size, card.image_size)]
-    {
-        if found != expected {
-            return Err(UnrollError::DataShape { what, found, expected });
-        }
-    }
+    card.check_data(data.classes.len(), data.image_size)?;
     let split = data.split(&options.split)?;
     let indices = spread(split.len(), options.limit);
     if indices.is_empty() {
@@ -288,13 +275,12 @@ fn about<E: Engine>(
         network: card.network.clone(),
         model: serde_json::json!({
             "card": card,
-            "data": options.data,
             "split": options.split,
             "limit": options.limit,
             "interventions": options.interventions,
-            "weights": trained.file,
         }),
         weights_digest: Some(digest(&trained.weights)),
+        dataset: Some(options.data.clone()),
         dataset_digest: Some(data.split_digest(&options.split)?),
         schedule: Some("engineering".into()),
         seed: trained.seed,

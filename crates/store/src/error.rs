@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use redyn_core::{Diagnose, Fault, nearest};
+use redyn_core::{Diagnose, Fault, file_fault, file_hint, nearest};
 
 /// Why trajectories could not be written, read, exported or imported.
 #[derive(Debug, thiserror::Error)]
@@ -252,7 +252,10 @@ impl Diagnose for Error {
             Self::Incomplete { .. } => {
                 "run the command that wrote it again: it continues; or ask for the images that are there"
             }
-            Self::MissingChunk { .. } | Self::DamagedChunk { .. } => {
+            Self::MissingChunk { .. } => {
+                "run the command that wrote the store again: it computes the missing block only"
+            }
+            Self::DamagedChunk { .. } => {
                 "delete this file and run the command that wrote the store again: \
                  it computes the missing block only"
             }
@@ -266,15 +269,27 @@ impl Diagnose for Error {
                 return Some(choices(key, known, "arrays"));
             }
             Self::Stopped => "run the same command again: it continues",
-            _ => return None,
+            Self::Io { source, .. } => return Some(file_hint(source)),
+            Self::Metadata { .. } => {
+                "the file was damaged or edited: restore it from a copy, or delete the store and write it again"
+            }
+            Self::ImportShape { .. } => "check `axes` and the arrays against each other",
+            Self::ImportArray { .. } => "check how this array was written: nothing was imported from it",
+            Self::Manifest { .. } => "`redyn import --help` shows what a manifest holds",
+            Self::Plan { .. }
+            | Self::BlockShape { .. }
+            | Self::BlockOrder { .. }
+            | Self::Unfinished { .. }
+            | Self::NoStep { .. }
+            | Self::Range { .. } => return None,
         };
         Some(hint.into())
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Io { .. }
-            | Self::DiskFull { .. }
+            Self::Io { source, .. } => file_fault(source),
+            Self::DiskFull { .. }
             | Self::MissingChunk { .. }
             | Self::DamagedChunk { .. }
             | Self::Metadata { .. }

@@ -23,6 +23,9 @@ pub struct About {
     /// Digest of the images and labels.
     #[serde(default)]
     pub dataset_digest: Option<String>,
+    /// The data set, as it was named; its digest says which it was.
+    #[serde(default)]
+    pub dataset: Option<String>,
     /// The update schedule: `engineering`, `biological`, ...
     #[serde(default)]
     pub schedule: Option<String>,

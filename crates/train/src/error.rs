@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use redyn_core::{Bytes, Diagnose, Fault};
+use redyn_core::{Bytes, Diagnose, Fault, file_fault, file_hint};
 use redyn_network::NetworkError;
 use redyn_stimuli::StimuliError;
 use redyn_zoo::ZooError;
@@ -122,13 +122,18 @@ impl Diagnose for TrainError {
             Self::Stimuli(error) => error.hint(),
             Self::Network(error) => error.hint(),
             Self::Weights(error) => error.hint(),
-            Self::Recipe { .. } | Self::File { .. } | Self::Damaged { .. } => None,
+            Self::Recipe { .. } => Some("`redyn train --help` tells what each setting may be".into()),
+            Self::File { source, .. } => Some(file_hint(source)),
+            Self::Damaged { .. } => {
+                Some("restore the file from a copy, or begin the run again in another folder".into())
+            }
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::NotFinite { .. } | Self::File { .. } | Self::Damaged { .. } => Fault::Failure,
+            Self::NotFinite { .. } | Self::Damaged { .. } => Fault::Failure,
+            Self::File { source, .. } => file_fault(source),
             Self::Stimuli(error) => error.fault(),
             Self::Network(error) => error.fault(),
             Self::Weights(error) => error.fault(),

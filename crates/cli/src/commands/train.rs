@@ -4,7 +4,7 @@ use redyn_engine::Cpu;
 use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
 use redyn_zoo::{Network, build, build_for};
 
-use super::{command_line, open_data};
+use super::{command_line, open_data, print_path};
 use crate::Failure;
 use crate::args::TrainArgs;
 use crate::console::Console;
@@ -42,8 +42,7 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         data.split("train")?.len()
     ));
     follow(trainer, &network, console)?;
-    println!("{}", args.out.join("weights.safetensors").display());
-    Ok(())
+    print_path(&args.out.join("weights.safetensors"))
 }
 
 /// Train to the end under a bar; an interrupted run says how to go on.
