@@ -21,34 +21,43 @@ type Npz = NpzWriter<UntilRefused>;
 struct UntilRefused {
     file: BufWriter<File>,
     refused: bool,
+    /// Place and length as they are, or would be.
+    at: u64,
+    length: u64,
 }
 
 impl UntilRefused {
-    fn attempt<T>(
-        &mut self,
-        with: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>,
-        afterwards: T,
-    ) -> io::Result<T> {
-        if self.refused {
-            return Ok(afterwards);
-        }
-        with(&mut self.file).inspect_err(|_| self.refused = true)
+    fn new(file: File) -> Self {
+        Self { file: BufWriter::new(file), refused: false, at: 0, length: 0 }
     }
 }
 
 impl Write for UntilRefused {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.attempt(|file| file.write(bytes), bytes.len())
+        let written = if self.refused {
+            bytes.len()
+        } else {
+            self.file.write(bytes).inspect_err(|_| self.refused = true)?
+        };
+        self.at += written as u64;
+        self.length = self.length.max(self.at);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.attempt(BufWriter::flush, ())
+        if self.refused { Ok(()) } else { self.file.flush().inspect_err(|_| self.refused = true) }
     }
 }
 
 impl Seek for UntilRefused {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.attempt(|file| file.seek(to), 0)
+        self.at = match to {
+            to if !self.refused => self.file.seek(to).inspect_err(|_| self.refused = true)?,
+            SeekFrom::Start(place) => place,
+            SeekFrom::Current(by) => self.at.saturating_add_signed(by),
+            SeekFrom::End(by) => self.length.saturating_add_signed(by),
+        };
+        Ok(self.at)
     }
 }
 
@@ -88,8 +97,7 @@ pub fn export_npz(trajectories: &StoreTrajectories<'_>, out: &Path, work: &Work<
 fn write_all(trajectories: &StoreTrajectories<'_>, part: &Path, work: &Work<'_>) -> Result<(), Error> {
     let failed = |error| Error::io("write", part, error);
     let about = trajectories.description();
-    let file = BufWriter::new(File::create(part).map_err(failed)?);
-    let mut npz = NpzWriter::new(UntilRefused { file, refused: false });
+    let mut npz = NpzWriter::new(UntilRefused::new(File::create(part).map_err(failed)?));
     let identity = |row: &ArrayView1<f32>| row.iter().map(|&value| f64::from(value)).collect();
     let read = |images| trajectories.representations(images);
     let all = StepMajor { name: "representations_all", n_values: about.n_units, read: &read, row: &identity };
