@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_refused_beforehand() {
         toy_plan(5, 2).check().unwrap();
-        assert!(refusal(|plan| plan.labels[3] = 9).contains("image 3 (`image 3`) has label 9"));
+        assert!(refusal(|plan| plan.labels[3] = 9).contains("image 3 (`photo/ü3.jpg`) has label 9"));
         assert!(refusal(|plan| plan.taps[0].area = "a/b".into()).contains("cannot name a folder"));
         assert!(refusal(|plan| plan.taps[1].area = "IT".into()).contains("would share a folder"));
         assert!(refusal(|plan| plan.taps[0].steps = vec![1, 1]).contains("increasing steps below 3"));
