@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ndarray::{Array1, Array2, Array3, ArrayD, ArrayViewD, Axis, IxDyn};
-use redyn_core::{Diagnose, Fault, Readout, Stop};
+use redyn_core::{Bytes, Diagnose, Fault, Readout, Stop};
 use redyn_engine::{Engine, Shape};
 use redyn_network::{Intervention, NetworkError, Plan, Request, Session, Steps, TapRequest};
 use redyn_stimuli::{DataSet, Loader, LoaderOptions, Order, StimuliError};
@@ -51,10 +51,10 @@ pub enum UnrollError {
     /// The budget does not hold a single image.
     #[error("one image takes {needed} of memory, the budget is {budget}")]
     Memory {
-        /// Bytes of one image, in words.
-        needed: String,
-        /// The budget, in words.
-        budget: String,
+        /// What one image takes.
+        needed: Bytes,
+        /// The budget.
+        budget: Bytes,
     },
     /// More or fewer classes than the network has, or another image size.
     #[error(transparent)]
@@ -154,7 +154,7 @@ pub fn unroll<E: Engine>(
     let per_image = plan.memory_per_image() as u64 + 4 * trained.network.graph.image_shape().len() as u64;
     let stored = store_plan.bytes_per_image();
     if per_image + stored > options.memory {
-        let (needed, budget) = (bytes(per_image + stored), bytes(options.memory));
+        let (needed, budget) = (Bytes(per_image + stored), Bytes(options.memory));
         return Err(UnrollError::Memory { needed, budget });
     }
     // A block of a few megabytes, the rest for the batch that computes it.
@@ -294,14 +294,6 @@ fn about<E: Engine>(
     })
 }
 
-/// A number of bytes for people: `1.5 GiB`.
-pub(crate) fn bytes(n: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let power = (0..units.len() - 1).take_while(|&power| n >> (10 * (power + 1)) > 0).count();
-    let value = n as f64 / f64::from(1_u32 << 10).powi(power as i32);
-    if power == 0 { format!("{n} B") } else { format!("{value:.1} {}", units[power]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,11 +303,5 @@ mod tests {
         assert_eq!(spread(10, Some(3)), [0, 3, 6]);
         assert_eq!(spread(2, Some(9)), [0, 1]);
         assert_eq!(spread(3, None), [0, 1, 2]);
-    }
-
-    #[test]
-    fn bytes_are_told_in_words() {
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(3 << 29), "1.5 GiB");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use redyn_core::Bytes;
 use redyn_network::{Drawing, Plan, Request};
 use redyn_zoo::{Card, NETWORKS, Network, build, entry};
 use serde::Serialize;
@@ -117,7 +118,7 @@ fn print(network: &Network, shown: &Shown, out: &mut dyn Write) -> io::Result<()
     let share = 100.0 * cost.saved as f64 / cost.published_loop as f64;
     writeln!(out, "  saved           {:>18}  {share:.2} %", grouped(cost.saved))?;
     writeln!(out, "  planned, readout at the last step alone {}", grouped(cost.planned_last_readout))?;
-    writeln!(out, "values alive at once, per image: {}", crate::unroll::bytes(shown.memory_per_image as u64))
+    writeln!(out, "values alive at once, per image: {}", Bytes(shown.memory_per_image as u64))
 }
 
 /// Digits in groups of three: `7,546,752`.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use redyn_core::Bytes;
 use redyn_store::{Store, StoreInfo};
 
 use super::print_json;
@@ -42,7 +43,7 @@ fn print(info: &StoreInfo, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(out, "  readout   of {} at {when}", readout.tap)?;
     }
-    writeln!(out, "  size      {} an image", crate::unroll::bytes(info.bytes_per_image))?;
+    writeln!(out, "  size      {} an image", Bytes(info.bytes_per_image))?;
     writeln!(out, "  kernels   {}", about.kernel_path)?;
     if !about.command.is_empty() {
         writeln!(out, "  command   {}", about.command)?;
