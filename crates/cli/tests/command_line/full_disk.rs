@@ -39,8 +39,9 @@ fn a_disk_that_fills_up_while_training_keeps_the_run_to_be_resumed() {
     let run = train("disk/run");
     // Room for the first weights and the first checkpoint, not for the second beside it.
     let script = format!(
-        "mount -t tmpfs -o size=600k tmpfs disk && $REDYN {run} 2> full.txt; echo $? > code.txt
-         ls -A disk/run > left.txt; mount -o remount,size=20m disk; $REDYN {run} --resume > /dev/null || exit 1
+        "mount -t tmpfs -o size=2000k tmpfs disk && dd if=/dev/zero of=disk/other bs=1k count=1400 2> /dev/null
+         $REDYN {run} 2> full.txt; echo $? > code.txt
+         ls -A disk/run > left.txt; rm disk/other; $REDYN {run} --resume > /dev/null || exit 1
          cp disk/run/weights.safetensors disk/run/epoch_0.safetensors disk/run/metrics.csv ."
     );
     let said = shell(&room, &script, mounting);
