@@ -51,13 +51,15 @@ fn a_run_killed_again_and_again_ends_with_the_same_metrics_and_weights() {
 
     let interrupted = Room::new();
     let mut stream = Stream::new(3, &[]);
-    let (mut killed, mut resume) = (0, "");
+    let mut killed = 0;
+    // Once with a record and no checkpoint yet, then at any moment.
+    let mut child = interrupted.begin(&train("run"));
+    wait_for(&mut child, || interrupted.exists("run/record.json"));
+    child.kill().unwrap();
+    child.wait().unwrap();
     for _ in 0..8 {
-        let mut child = interrupted.begin(&format!("{}{resume}", train("run")));
-        if resume.is_empty() {
-            wait_for(&mut child, || interrupted.exists("run/checkpoint.safetensors"));
-            resume = " --resume";
-        }
+        let begun = interrupted.exists("run/checkpoint.safetensors");
+        let child = interrupted.begin(&format!("{}{}", train("run"), if begun { " --resume" } else { "" }));
         killed += usize::from(kill_within(child, whole, &mut stream));
     }
     interrupted.fine(&format!("{} --resume", train("run")));
