@@ -209,7 +209,9 @@ impl Diagnose for Error {
             Self::Parts { .. } => "merge parts in the order of their images, without gaps".into(),
             Self::Source { cause, .. } => return cause.hint(),
             Self::ReadoutUnfit { source, .. } => return source.hint(),
-            Self::Empty { .. } | Self::Shape { .. } | Self::Setting { .. } | Self::Stopped => return None,
+            Self::Setting { .. } => "`redyn analyze --help` tells what each option may be".into(),
+            Self::Stopped => "run the same command again: results are written when all are known".into(),
+            Self::Empty { .. } | Self::Shape { .. } => return None,
         })
     }
 

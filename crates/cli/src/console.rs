@@ -1,4 +1,7 @@
-//! Words and bars for the person at the terminal; all of it on stderr.
+//! Words and bars for the person at the terminal, on stderr; data on stdout.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use redyn_core::Stop;
@@ -22,7 +25,7 @@ impl Console {
                 std::process::exit(130);
             }
             heard.request();
-            eprintln!("\nstopping at the next safe point; once more to stop at once");
+            say("\nstopping at the next safe point; once more to stop at once");
         })
         .map_err(|error| {
             Failure::user(format!("cannot listen for Ctrl-C: {error}"), "run it in a terminal")
@@ -43,6 +46,24 @@ impl Console {
     /// A line of news.
     #[expect(clippy::unused_self, reason = "whoever has no console has nothing to say")]
     pub(crate) fn say(&self, line: impl AsRef<str>) {
-        eprintln!("{}", line.as_ref());
+        say(line.as_ref());
+    }
+}
+
+/// A line on stderr. If even that cannot be written there is nobody to tell.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Write data to stdout. A reader that has seen enough (`| head`) is no error.
+pub(crate) fn stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            // What is still in the buffer would be tried once more when it is dropped.
+            let _ = out.into_parts();
+            Err(Failure::file(Path::new("standard output"), &error))
+        }
+        _ => Ok(()),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use redyn_core::{Diagnose, Fault};
+use redyn_core::{Diagnose, Fault, file_fault, file_hint};
+
+use crate::console::say;
 
 /// An error on its way to the person: a sentence, a hint, an exit status.
 #[derive(Debug)]
@@ -20,8 +22,8 @@ impl Failure {
 
     /// A file that cannot be read or written.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        let fault = if error.kind() == std::io::ErrorKind::NotFound { Fault::User } else { Fault::Failure };
-        Self { message: format!("{}: {error}", path.display()), hint: None, fault }
+        let message = format!("{}: {error}", path.display());
+        Self { message, hint: Some(file_hint(error)), fault: file_fault(error) }
     }
 
     /// Work that was stopped on request; `hint` says how to go on.
@@ -32,9 +34,9 @@ impl Failure {
     /// Print the sentence and the hint to stderr; the exit status is 2 for a mistake of
     /// the user's and 1 for a failure of the work.
     pub fn report(&self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        say(&format!("error: {}", self.message));
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            say(&format!("hint: {hint}"));
         }
         match self.fault {
             Fault::User => ExitCode::from(2),

@@ -31,6 +31,7 @@ mod failure;
 mod thumbnails;
 mod trained;
 mod unroll;
+mod usage;
 
 pub use args::Cli;
 pub use commands::run;

@@ -53,8 +53,8 @@ pub enum TrainedError {
         folder: PathBuf,
         /// The epoch asked for.
         epoch: i64,
-        /// The files there are.
-        kept: Vec<String>,
+        /// The epochs whose weights there are.
+        kept: Vec<i64>,
     },
     /// The run is not finished and no epoch was asked for.
     #[error("the run in {folder} is not finished")]
@@ -96,7 +96,10 @@ impl Diagnose for TrainedError {
             Self::WhichNetwork { .. } => {
                 Some("name it with --model, for example --model blt64:classes=20".into())
             }
-            Self::Epoch { kept, .. } => Some(format!("it keeps {}", kept.join(", "))),
+            Self::Epoch { kept, .. } => {
+                let kept: Vec<String> = kept.iter().map(i64::to_string).collect();
+                Some(format!("it keeps those of {}", kept.join(", ")))
+            }
             Self::Unfinished { .. } => {
                 Some("finish it with `redyn train --resume`, or choose a kept epoch with --epoch".into())
             }
@@ -139,7 +142,7 @@ impl Trained {
                 Some(epoch) => TrainedError::Epoch {
                     folder: folder.to_owned(),
                     epoch,
-                    kept: record.digests.keys().cloned().collect(),
+                    kept: kept(record.digests.keys().map(String::as_str), last),
                 },
             });
         }
@@ -178,5 +181,29 @@ impl Trained {
         let fault = |source| TrainedError::Weights { path: self.file.clone(), source };
         self.weights.check(&self.network.graph).map_err(fault)?;
         Ok(self)
+    }
+}
+
+/// The epochs of which a run keeps weights, from the names of its files.
+fn kept<'a>(files: impl Iterator<Item = &'a str>, last: i64) -> Vec<i64> {
+    let mut epochs: Vec<i64> = files
+        .filter_map(|file| match file.strip_suffix(".safetensors")? {
+            "weights" => Some(last),
+            name => name.strip_prefix("epoch_")?.parse().ok(),
+        })
+        .collect();
+    epochs.sort_unstable();
+    epochs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_told_in_their_order() {
+        let files =
+            ["epoch_-1.safetensors", "epoch_10.safetensors", "epoch_9.safetensors", "weights.safetensors"];
+        assert_eq!(kept(files.into_iter(), 11), [-1, 9, 10, 11]);
     }
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use ndarray::{Array1, Array2, Array3, ArrayD, ArrayViewD, Axis, IxDyn};
-use redyn_core::{Diagnose, Fault, Readout, Stop};
+use redyn_core::{Bytes, Diagnose, Fault, Readout, Stop};
 use redyn_engine::{Engine, Shape};
 use redyn_network::{Intervention, NetworkError, Plan, Request, Session, Steps, TapRequest};
 use redyn_stimuli::{DataSet, Loader, LoaderOptions, Order, StimuliError};
 use redyn_store::{About, BlockData, Outputs, PlannedReadout, StorePlan, StoreWriter, Tap, UnitAxis};
-use redyn_zoo::digest;
+use redyn_zoo::{Misfit, digest};
 
 use crate::{Normalised, Trained};
 
@@ -51,21 +51,14 @@ pub enum UnrollError {
     /// The budget does not hold a single image.
     #[error("one image takes {needed} of memory, the budget is {budget}")]
     Memory {
-        /// Bytes of one image, in words.
-        needed: String,
-        /// The budget, in words.
-        budget: String,
+        /// What one image takes.
+        needed: Bytes,
+        /// The budget.
+        budget: Bytes,
     },
     /// More or fewer classes than the network has, or another image size.
-    #[error("the network takes {expected} {what}, the data have {found}")]
-    DataShape {
-        /// `classes` or `pixels a side`.
-        what: &'static str,
-        /// What the data have.
-        found: usize,
-        /// What the network takes.
-        expected: usize,
-    },
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// No images were asked for.
     #[error("no image to unroll")]
     NoImages,
@@ -84,7 +77,7 @@ impl Diagnose for UnrollError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Memory { .. } => Some("raise --memory, record fewer areas, or unroll fewer steps".into()),
-            Self::DataShape { .. } => {
+            Self::Misfit(_) => {
                 Some("use the data set the network was trained on, or one with the same classes".into())
             }
             Self::NoImages => Some("raise --limit".into()),
@@ -123,13 +116,7 @@ pub fn unroll<E: Engine>(
     watch: &mut dyn FnMut(usize, usize),
 ) -> Result<Unrolled, UnrollError> {
     let card = &trained.network.card;
-    for (what, found, expected) in
-        [("classes", data.classes.len(), card.classes), ("pixels a side", data.image_size, card.image_size)]
-    {
-        if found != expected {
-            return Err(UnrollError::DataShape { what, found, expected });
-        }
-    }
+    card.check_data(data.classes.len(), data.image_size)?;
     let split = data.split(&options.split)?;
     let indices = spread(split.len(), options.limit);
     if indices.is_empty() {
@@ -167,7 +154,7 @@ pub fn unroll<E: Engine>(
     let per_image = plan.memory_per_image() as u64 + 4 * trained.network.graph.image_shape().len() as u64;
     let stored = store_plan.bytes_per_image();
     if per_image + stored > options.memory {
-        let (needed, budget) = (bytes(per_image + stored), bytes(options.memory));
+        let (needed, budget) = (Bytes(per_image + stored), Bytes(options.memory));
         return Err(UnrollError::Memory { needed, budget });
     }
     // A block of a few megabytes, the rest for the batch that computes it.
@@ -288,13 +275,12 @@ fn about<E: Engine>(
         network: card.network.clone(),
         model: serde_json::json!({
             "card": card,
-            "data": options.data,
             "split": options.split,
             "limit": options.limit,
             "interventions": options.interventions,
-            "weights": trained.file,
         }),
         weights_digest: Some(digest(&trained.weights)),
+        dataset: Some(options.data.clone()),
         dataset_digest: Some(data.split_digest(&options.split)?),
         schedule: Some("engineering".into()),
         seed: trained.seed,
@@ -308,14 +294,6 @@ fn about<E: Engine>(
     })
 }
 
-/// A number of bytes for people: `1.5 GiB`.
-pub(crate) fn bytes(n: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let power = (0..units.len() - 1).take_while(|&power| n >> (10 * (power + 1)) > 0).count();
-    let value = n as f64 / f64::from(1_u32 << 10).powi(power as i32);
-    if power == 0 { format!("{n} B") } else { format!("{value:.1} {}", units[power]) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,11 +303,5 @@ mod tests {
         assert_eq!(spread(10, Some(3)), [0, 3, 6]);
         assert_eq!(spread(2, Some(9)), [0, 1]);
         assert_eq!(spread(3, None), [0, 1, 2]);
-    }
-
-    #[test]
-    fn bytes_are_told_in_words() {
-        assert_eq!(bytes(1023), "1023 B");
-        assert_eq!(bytes(3 << 29), "1.5 GiB");
     }
 }

@@ -1,5 +1,7 @@
 //! What an error owes the person who meets it: whose fault, and what to do next.
 
+use std::io;
+
 /// Whose mistake an error reports; it decides the exit status of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -22,6 +24,33 @@ pub trait Diagnose: std::error::Error {
     /// Whose mistake it is.
     fn fault(&self) -> Fault {
         Fault::User
+    }
+}
+
+/// What to do about a file or folder that the system refuses.
+pub fn file_hint(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::NotFound => "check the path for a typing mistake",
+        Kind::PermissionDenied | Kind::ReadOnlyFilesystem => "check who may read and write there",
+        Kind::IsADirectory => "name a file, not a folder",
+        Kind::NotADirectory => "a part of the path is a file, where a folder is needed",
+        Kind::AlreadyExists => "choose another name",
+        Kind::UnexpectedEof => "the file may be truncated: compare its size with the original's",
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => {
+            "free some space and run the same command again"
+        }
+        _ => "check the disk, and that the path can be read and written",
+    }
+    .into()
+}
+
+/// Whose mistake it is that the system refuses a file: a wrong path is the user's.
+pub fn file_fault(error: &io::Error) -> Fault {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::NotFound | Kind::PermissionDenied | Kind::IsADirectory | Kind::NotADirectory => Fault::User,
+        _ => Fault::Failure,
     }
 }
 

@@ -12,7 +12,7 @@ mod trajectory;
 
 pub use arrays::{Trajectories, TrajectoriesError};
 pub use bytes::Bytes;
-pub use diagnose::{Diagnose, Fault, nearest};
+pub use diagnose::{Diagnose, Fault, file_fault, file_hint, nearest};
 pub use drawing::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use hierarchy::{Hierarchy, HierarchyError};
 pub use stop::Stop;

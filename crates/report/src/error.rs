@@ -52,7 +52,7 @@ pub enum Error {
     #[error("the results cannot be written as JSON")]
     Json(#[from] serde_json::Error),
     /// A file or folder that cannot be written.
-    #[error("cannot write {}", .path.display())]
+    #[error("cannot write {}: {source}", .path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use redyn_core::{Diagnose, Fault, HierarchyError};
+use redyn_core::{Diagnose, Fault, HierarchyError, file_fault, file_hint};
 
 /// Why stimuli cannot be read, made or written.
 #[derive(Debug, thiserror::Error)]
@@ -237,6 +237,9 @@ impl Diagnose for StimuliError {
             Self::NoSplit { nearest: Some(other), .. } | Self::NoClass { nearest: Some(other), .. } => {
                 format!("did you mean `{other}`?")
             }
+            Self::Io { source, .. } => file_hint(source),
+            Self::NoSplit { nearest: None, .. } => "choose one of them with `--split`".into(),
+            Self::NoClass { nearest: None, .. } => "`redyn data show` lists the classes".into(),
             Self::NotADataSet { .. } => {
                 "give a folder SPLIT/CLASS/*.jpg, an HDF5 file in MiniEcoset's layout, a folder with images.npy and labels.npy, or `builtin`".into()
             }
@@ -253,22 +256,23 @@ impl Diagnose for StimuliError {
                 format!("options: {}", crate::generated::OPTIONS.join(", "))
             }
             Self::Hierarchy { source, .. } => return source.hint(),
+            Self::NoImages { .. } => "every split needs at least one image".into(),
+            Self::Shape { expected, .. } => format!("bring the array to {expected} before storing it"),
+            Self::ImageSize { smallest, largest, .. } => format!("choose a size from {smallest} to {largest}"),
+            Self::Statistics { .. } => {
+                "each channel needs a finite mean and a standard deviation above zero: recompute them from the images".into()
+            }
             Self::Exists { .. } => "choose another name, or remove the file first".into(),
             Self::Hdf5 { .. } | Self::Array { .. } => "the file may be truncated: compare its size with the original's".into(),
-            _ => return None,
+            Self::Stopped => "run the same command again: nothing was left half done".into(),
+            Self::Index { .. } | Self::Loader { .. } | Self::ReaderLost => return None,
         })
     }
 
     fn fault(&self) -> Fault {
         match self {
             Self::Stopped | Self::ReaderLost => Fault::Failure,
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::NotFound
-                | std::io::ErrorKind::PermissionDenied
-                | std::io::ErrorKind::IsADirectory
-                | std::io::ErrorKind::NotADirectory => Fault::User,
-                _ => Fault::Failure,
-            },
+            Self::Io { source, .. } => file_fault(source),
             _ => Fault::User,
         }
     }

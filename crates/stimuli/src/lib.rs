@@ -22,6 +22,7 @@ mod folder;
 pub mod generated;
 mod hdf5_file;
 mod image;
+mod lettering;
 mod loader;
 mod memory;
 mod miniecoset;

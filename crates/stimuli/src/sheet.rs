@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use image::{ImageFormat, RgbImage};
 
+use crate::lettering::{self, LETTER};
 use crate::{DataSet, Image, StimuliError};
 
 /// What a contact sheet shows.
@@ -28,9 +29,11 @@ impl SheetOptions {
 
 const GAP: usize = 2;
 const PAPER: u8 = 255;
+/// Letters are twice as large beside images of at least so many pixels.
+const LARGE: usize = 64;
 
 /// The first images of each class as a PNG file, one class a row, in the order of
-/// the labels.
+/// the labels, the class's name in front.
 ///
 /// # Errors
 /// No such split, no row or column, or an image that cannot be read.
@@ -50,15 +53,21 @@ pub fn contact_sheet(set: &DataSet, options: &SheetOptions) -> Result<Vec<u8>, S
         }
     }
     let side = set.image_size * options.magnify;
-    let extent = |n: usize| n * (side + GAP) + GAP;
-    let (height, width) = (extent(rows), extent(options.columns));
+    let dot = if side < LARGE { 1 } else { 2 };
+    let longest = shown.iter().map(|&class| set.classes[class].chars().count()).max().unwrap_or(0);
+    let margin = GAP + longest * LETTER * dot;
+    let top = |row: usize| row * (side.max(LETTER * dot) + GAP) + GAP;
+    let left = |column: usize| margin + column * (side + GAP) + GAP;
+    let (height, width) = (top(rows), left(options.columns));
     let mut sheet = Image::new(height, width, vec![PAPER; height * width * 3]);
     for (row, indices) in found.iter().enumerate() {
+        let middle = top(row) + side.saturating_sub(LETTER * dot) / 2;
+        lettering::write(&mut sheet, &set.classes[shown[row]], (middle, GAP), dot);
         for (column, image) in split.images(indices)?.iter().enumerate() {
             for y in 0..side {
                 for x in 0..side {
                     let colour = image.pixel(y / options.magnify, x / options.magnify);
-                    sheet.set(extent(row) + y, extent(column) + x, colour);
+                    sheet.set(top(row) + y, left(column) + x, colour);
                 }
             }
         }

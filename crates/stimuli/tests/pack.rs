@@ -96,6 +96,8 @@ fn a_summary_counts_and_a_sheet_shows_every_class() {
         redyn_stimuli::SheetOptions { columns: 3, magnify: 2, ..redyn_stimuli::SheetOptions::new("train") };
     let sheet = contact_sheet(&set, &options).unwrap();
     assert_eq!(&sheet[1..4], b"PNG");
-    // Width and height in the header: 3 and 16 squares of 16 pixels, 2 pixels apart.
-    assert_eq!((&sheet[16..20], &sheet[20..24]), (&[0, 0, 0, 56][..], &[0, 0, 1, 34][..]));
+    // Width and height in the header: 3 and 16 squares of 16 pixels, 2 pixels apart, and in front
+    // of them the longest name, `floor lamp`, in letters of 8 pixels.
+    let (width, height) = (3 * 18 + 2 + 2 + 10 * 8, 16 * 18 + 2);
+    assert_eq!(sheet[16..24], [[0, 0, 0, width], [0, 0, (height >> 8) as u8, height as u8]].concat());
 }

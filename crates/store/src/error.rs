@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use redyn_core::{Diagnose, Fault, nearest};
+use redyn_core::{Bytes, Diagnose, Fault, file_fault, file_hint, nearest};
 
 /// Why trajectories could not be written, read, exported or imported.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The disk is too small for what is planned.
-    #[error("`{}` needs {} more, the disk has {} free", .path.display(), bytes(*.needed), bytes(*.available))]
+    #[error("`{}` needs {} more, the disk has {} free", .path.display(), Bytes(*.needed), Bytes(*.available))]
     NoSpace {
         /// The store.
         path: PathBuf,
@@ -174,7 +174,7 @@ pub enum Error {
         n_images: usize,
     },
     /// The memory allowed does not hold the least that must be held at once.
-    #[error("{} of memory are allowed, at least {} are needed", bytes(*.budget), bytes(*.needed))]
+    #[error("{} of memory are allowed, at least {} are needed", Bytes(*.budget), Bytes(*.needed))]
     Memory {
         /// Bytes allowed.
         budget: u64,
@@ -252,7 +252,10 @@ impl Diagnose for Error {
             Self::Incomplete { .. } => {
                 "run the command that wrote it again: it continues; or ask for the images that are there"
             }
-            Self::MissingChunk { .. } | Self::DamagedChunk { .. } => {
+            Self::MissingChunk { .. } => {
+                "run the command that wrote the store again: it computes the missing block only"
+            }
+            Self::DamagedChunk { .. } => {
                 "delete this file and run the command that wrote the store again: \
                  it computes the missing block only"
             }
@@ -266,15 +269,27 @@ impl Diagnose for Error {
                 return Some(choices(key, known, "arrays"));
             }
             Self::Stopped => "run the same command again: it continues",
-            _ => return None,
+            Self::Io { source, .. } => return Some(file_hint(source)),
+            Self::Metadata { .. } => {
+                "the file was damaged or edited: restore it from a copy, or delete the store and write it again"
+            }
+            Self::ImportShape { .. } => "check `axes` and the arrays against each other",
+            Self::ImportArray { .. } => "check how this array was written: nothing was imported from it",
+            Self::Manifest { .. } => "`redyn import --help` shows what a manifest holds",
+            Self::Plan { .. }
+            | Self::BlockShape { .. }
+            | Self::BlockOrder { .. }
+            | Self::Unfinished { .. }
+            | Self::NoStep { .. }
+            | Self::Range { .. } => return None,
         };
         Some(hint.into())
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Io { .. }
-            | Self::DiskFull { .. }
+            Self::Io { source, .. } => file_fault(source),
+            Self::DiskFull { .. }
             | Self::MissingChunk { .. }
             | Self::DamagedChunk { .. }
             | Self::Metadata { .. }
@@ -297,16 +312,6 @@ fn choices(name: &str, known: &[String], what: &str) -> String {
     }
 }
 
-/// A number of bytes as a person reads it.
-fn bytes(n: u64) -> String {
-    match n {
-        0..1024 => format!("{n} bytes"),
-        1024..1_048_576 => format!("{:.1} KiB", n as f64 / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
-        _ => format!("{:.1} GiB", n as f64 / 1_073_741_824.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,12 +328,5 @@ mod tests {
     fn a_full_disk_has_its_own_name() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         assert!(matches!(Error::io("write", Path::new("x"), full), Error::DiskFull { .. }));
-    }
-
-    #[test]
-    fn bytes_are_readable() {
-        assert_eq!(bytes(1023), "1023 bytes");
-        assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(bytes(5 << 30), "5.0 GiB");
     }
 }

@@ -1,7 +1,7 @@
 //! The `.npz` files of the published scripts, written.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use ndarray::{Array3, ArrayView1, s};
@@ -12,7 +12,54 @@ use redyn_core::TrajectorySource;
 
 use crate::{Error, Outputs, StoreTrajectories, Work};
 
-type Npz = NpzWriter<BufWriter<File>>;
+type Npz = NpzWriter<UntilRefused>;
+
+/// A file that is refused one write, and from then on takes everything and keeps nothing.
+///
+/// The zip writer completes its file when it is dropped, and prints to stderr if it cannot:
+/// after an error, which is on its way to the caller, it must be left to believe it could.
+struct UntilRefused {
+    file: BufWriter<File>,
+    refused: bool,
+    /// Place and length as they are, or would be.
+    at: u64,
+    length: u64,
+}
+
+impl UntilRefused {
+    fn new(file: File) -> Self {
+        Self { file: BufWriter::new(file), refused: false, at: 0, length: 0 }
+    }
+}
+
+impl Write for UntilRefused {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = if self.refused {
+            bytes.len()
+        } else {
+            self.file.write(bytes).inspect_err(|_| self.refused = true)?
+        };
+        self.at += written as u64;
+        self.length = self.length.max(self.at);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.refused { Ok(()) } else { self.file.flush().inspect_err(|_| self.refused = true) }
+    }
+}
+
+impl Seek for UntilRefused {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = match to {
+            to if !self.refused => self.file.seek(to).inspect_err(|_| self.refused = true)?,
+            SeekFrom::Start(place) => place,
+            SeekFrom::Current(by) => self.at.saturating_add_signed(by),
+            SeekFrom::End(by) => self.length.saturating_add_signed(by),
+        };
+        Ok(self.at)
+    }
+}
 
 /// Write an area's trajectories as the published analysis scripts read them.
 ///
@@ -50,7 +97,7 @@ pub fn export_npz(trajectories: &StoreTrajectories<'_>, out: &Path, work: &Work<
 fn write_all(trajectories: &StoreTrajectories<'_>, part: &Path, work: &Work<'_>) -> Result<(), Error> {
     let failed = |error| Error::io("write", part, error);
     let about = trajectories.description();
-    let mut npz = NpzWriter::new(BufWriter::new(File::create(part).map_err(failed)?));
+    let mut npz = NpzWriter::new(UntilRefused::new(File::create(part).map_err(failed)?));
     let identity = |row: &ArrayView1<f32>| row.iter().map(|&value| f64::from(value)).collect();
     let read = |images| trajectories.representations(images);
     let all = StepMajor { name: "representations_all", n_values: about.n_units, read: &read, row: &identity };
@@ -79,7 +126,7 @@ fn write_all(trajectories: &StoreTrajectories<'_>, part: &Path, work: &Work<'_>)
     let shape = [if bias.is_some() { about.classes.len() } else { 0 }];
     begin(&mut npz, "readout_bias", kind, &shape).and_then(|mut w| w.write_all(&bytes)).map_err(failed)?;
     let finished = npz.zip_writer().finish().map_err(|error| failed(error.into()))?;
-    let file = finished.into_inner().map_err(|error| failed(error.into_error()))?;
+    let file = finished.file.into_inner().map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)
 }
 

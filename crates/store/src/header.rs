@@ -73,13 +73,14 @@ impl Header {
     /// The first thing in which a run with this header would not continue `store`:
     /// its name, its value there, its value here.
     ///
-    /// The command and the version of redyn may differ: the kernels, weights, images and
-    /// everything else that makes the numbers may not.
+    /// The command, the version of redyn and the path to the images may differ: the kernels,
+    /// weights, images and everything else that makes the numbers may not.
     pub(crate) fn differs_from(&self, store: &Self) -> Option<(String, String, String)> {
         let comparable = |header: &Self| {
             let mut header = header.clone();
             header.complete = false;
             header.about.command.clear();
+            header.about.dataset = None;
             header.about.tool_version.clear();
             serde_json::to_value(header).expect("a header is plain data")
         };
@@ -201,6 +202,7 @@ mod tests {
     fn the_first_difference_is_located() {
         let (a, mut b) = (Header::of(&toy_plan(5, 2)), Header::of(&toy_plan(5, 2)));
         b.about.command = "another".into();
+        b.about.dataset = Some("elsewhere".into());
         b.about.tool_version = "9".into();
         b.complete = true;
         assert_eq!(a.differs_from(&b), None);

@@ -37,7 +37,11 @@ mod trajectories;
 mod work;
 mod writer;
 
+// The fixture that the tests from outside use, too: for it, this crate has its public name.
 #[cfg(test)]
+extern crate self as redyn_store;
+#[cfg(test)]
+#[path = "../tests/store/common.rs"]
 mod tests;
 
 pub use error::Error;

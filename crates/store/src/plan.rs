@@ -23,6 +23,9 @@ pub struct About {
     /// Digest of the images and labels.
     #[serde(default)]
     pub dataset_digest: Option<String>,
+    /// The data set, as it was named; its digest says which it was.
+    #[serde(default)]
+    pub dataset: Option<String>,
     /// The update schedule: `engineering`, `biological`, ...
     #[serde(default)]
     pub schedule: Option<String>,
@@ -290,7 +293,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_refused_beforehand() {
         toy_plan(5, 2).check().unwrap();
-        assert!(refusal(|plan| plan.labels[3] = 9).contains("image 3 (`image 3`) has label 9"));
+        assert!(refusal(|plan| plan.labels[3] = 9).contains("image 3 (`photo/ü3.jpg`) has label 9"));
         assert!(refusal(|plan| plan.taps[0].area = "a/b".into()).contains("cannot name a folder"));
         assert!(refusal(|plan| plan.taps[1].area = "IT".into()).contains("would share a folder"));
         assert!(refusal(|plan| plan.taps[0].steps = vec![1, 1]).contains("increasing steps below 3"));

@@ -371,7 +371,7 @@ mod tests {
         writer.write(&toy_block(&plan, 0..2).data()).unwrap();
         let before = files_below(&root);
         let mut block = toy_block(&plan, 2..4);
-        block.tap(1)[[1, 0, 2, 1, 1]] = f32::NAN;
+        block.taps[1][[1, 0, 2, 1, 1]] = f32::NAN;
         let error = writer.write(&block.data()).unwrap_err();
         assert_eq!(error.to_string(), "`taps/v2` holds NaN for image 3 at step 1");
         assert!(files_below(&root) == before);

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use redyn_core::{Bytes, Diagnose, Fault};
+use redyn_core::{Bytes, Diagnose, Fault, file_fault, file_hint};
 use redyn_network::NetworkError;
 use redyn_stimuli::StimuliError;
-use redyn_zoo::ZooError;
+use redyn_zoo::{Misfit, ZooError};
 
 /// Why training cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -18,15 +18,8 @@ pub enum TrainError {
         why: String,
     },
     /// Images of another size, or another number of classes, than the network takes.
-    #[error("the network takes {expected} {what}, the data have {found}")]
-    DataShape {
-        /// `classes` or `pixels a side`.
-        what: &'static str,
-        /// What the data have.
-        found: usize,
-        /// What the network takes.
-        expected: usize,
-    },
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// The budget does not hold the activations of one part of a batch.
     #[error("a part of {images} images takes {needed} of memory, the budget is {memory}")]
     Memory {
@@ -103,10 +96,10 @@ pub enum TrainError {
 impl Diagnose for TrainError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::DataShape { what: "classes", found, .. } => {
+            Self::Misfit(Misfit { what: "classes", found, .. }) => {
                 Some(format!("set the network's classes: blt64:classes={found}"))
             }
-            Self::DataShape { found, .. } => Some(format!(
+            Self::Misfit(Misfit { found, .. }) => Some(format!(
                 "set the network's image size (blt64:image_size={found}) or resize the images with --image-size"
             )),
             Self::Memory { .. } => Some("lower --part, or raise --memory".into()),
@@ -122,13 +115,18 @@ impl Diagnose for TrainError {
             Self::Stimuli(error) => error.hint(),
             Self::Network(error) => error.hint(),
             Self::Weights(error) => error.hint(),
-            Self::Recipe { .. } | Self::File { .. } | Self::Damaged { .. } => None,
+            Self::Recipe { .. } => Some("`redyn train --help` tells what each setting may be".into()),
+            Self::File { source, .. } => Some(file_hint(source)),
+            Self::Damaged { .. } => {
+                Some("restore the file from a copy, or begin the run again in another folder".into())
+            }
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::NotFinite { .. } | Self::File { .. } | Self::Damaged { .. } => Fault::Failure,
+            Self::NotFinite { .. } | Self::Damaged { .. } => Fault::Failure,
+            Self::File { source, .. } => file_fault(source),
             Self::Stimuli(error) => error.fault(),
             Self::Network(error) => error.fault(),
             Self::Weights(error) => error.fault(),

@@ -91,7 +91,8 @@ impl<'a, E: Engine> Trainer<'a, E> {
         setting: &Setting,
     ) -> Result<Self, TrainError> {
         let folder = setting.folder;
-        if folder.join(RECORD).exists() {
+        // A record without a checkpoint is a run that was killed before it had anything to lose.
+        if folder.join(CHECKPOINT).exists() {
             return Err(TrainError::Exists { path: folder.to_owned() });
         }
         std::fs::create_dir_all(folder)
@@ -408,14 +409,7 @@ fn new_record<E: Engine>(
     if let Some(why) = recipe.fault() {
         return Err(TrainError::Recipe { why });
     }
-    let card = &network.card;
-    for (what, found, expected) in
-        [("classes", data.classes.len(), card.classes), ("pixels a side", data.image_size, card.image_size)]
-    {
-        if found != expected {
-            return Err(TrainError::DataShape { what, found, expected });
-        }
-    }
+    network.card.check_data(data.classes.len(), data.image_size)?;
     let statistics = data.statistics()?;
     Ok(RunRecord {
         format: "redyn.run".into(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use redyn_core::{Diagnose, Fault, nearest};
+use redyn_core::{Diagnose, Fault, file_fault, file_hint, nearest};
 use redyn_network::NetworkError;
 
 /// Why a network cannot be built, or its weights not be read or written.
@@ -71,6 +71,18 @@ pub enum ZooError {
     },
 }
 
+/// Data that a network cannot take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the network takes {expected} {what}, the data have {found}")]
+pub struct Misfit {
+    /// `classes` or `pixels a side`.
+    pub what: &'static str,
+    /// What the data have.
+    pub found: usize,
+    /// What the network takes.
+    pub expected: usize,
+}
+
 impl Diagnose for ZooError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -83,13 +95,14 @@ impl Diagnose for ZooError {
             Self::Format { .. } => {
                 Some("weights are read from safetensors files, as `redyn train` writes them".into())
             }
-            Self::File { .. } | Self::Value { .. } => None,
+            Self::File { source, .. } => Some(file_hint(source)),
+            Self::Value { network, .. } => Some(format!("`redyn models show {network}` lists its settings")),
         }
     }
 
     fn fault(&self) -> Fault {
         match self {
-            Self::File { source, .. } if source.kind() != std::io::ErrorKind::NotFound => Fault::Failure,
+            Self::File { source, .. } => file_fault(source),
             _ => Fault::User,
         }
     }

@@ -14,7 +14,7 @@ mod weights_file;
 use redyn_network::Graph;
 use serde::{Deserialize, Serialize};
 
-pub use error::ZooError;
+pub use error::{Misfit, ZooError};
 pub use spec::{Setting, Spec};
 pub use weights_file::{digest, read_weights, write_weights};
 
@@ -68,6 +68,18 @@ pub struct Card {
     pub readout: ReadoutCard,
     /// What the published code does once and a plain loop over it does not repeat.
     pub hoisted: Vec<String>,
+}
+
+impl Card {
+    /// Check that the network takes data of so many classes and so large images.
+    ///
+    /// # Errors
+    /// Another number of classes, or another image size.
+    pub fn check_data(&self, classes: usize, image_size: usize) -> Result<(), Misfit> {
+        let pairs = [("classes", classes, self.classes), ("pixels a side", image_size, self.image_size)];
+        let misfit = pairs.into_iter().find(|(_, found, expected)| found != expected);
+        misfit.map_or(Ok(()), |(what, found, expected)| Err(Misfit { what, found, expected }))
+    }
 }
 
 /// Where logits are read from.

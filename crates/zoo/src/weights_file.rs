@@ -1,6 +1,7 @@
 //! Weights on disk: safetensors under the reference's own key names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -60,14 +61,41 @@ pub fn write_weights(
             (*name, view)
         })
         .collect();
-    let whole = safetensors::serialize(views, Some(notes.clone()))
+    let bare = safetensors::serialize(views, None)
         .map_err(|error| ZooError::Format { path: path.to_owned(), why: error.to_string() })?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(&whole).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    let whole = with_notes(&bare, notes);
+    // Always the same name beside it: one that was killed leaves nothing that the next does not use.
+    let beside = path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().display()));
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(&whole)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    });
+    written.map_err(|error| {
+        // The reason is worth more than a second error about the leftover.
+        let _ = std::fs::remove_file(&beside);
+        failed(error)
+    })
+}
+
+/// A file without notes, with notes in the order of their names.
+///
+/// The safetensors crate writes them in the order of a hash map, which is another one every
+/// time: the same weights would not give the same file.
+fn with_notes(bare: &[u8], notes: &HashMap<String, String>) -> Vec<u8> {
+    let (length, rest) = bare.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("eight bytes")) as usize;
+    let (header, values) = rest.split_at(length);
+    let ordered: BTreeMap<&String, &String> = notes.iter().collect();
+    let mut noted = br#"{"__metadata__":"#.to_vec();
+    noted.extend(serde_json::to_vec(&ordered).expect("plain text"));
+    let tensors = header[1..].trim_ascii();
+    if tensors != b"}" {
+        noted.push(b',');
+    }
+    noted.extend(tensors);
+    noted.resize(noted.len().next_multiple_of(8), b' ');
+    [&(noted.len() as u64).to_le_bytes(), &noted[..], values].concat()
 }
 
 /// SHA-256 over names, shapes and values, in hexadecimal: the same for the same
@@ -102,6 +130,23 @@ mod tests {
         assert_eq!(read, weights());
         assert_eq!(noted, notes);
         assert_eq!(digest(&read), digest(&weights()));
+    }
+
+    #[test]
+    fn the_same_weights_and_notes_give_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |weights: &Weights, n_notes: usize| {
+            let path = folder.path().join("net.safetensors");
+            // Two hash maps of equal content hand out their entries in different orders.
+            let notes: HashMap<_, _> = (0..n_notes).map(|n| (format!("note {n}"), format!("{n}"))).collect();
+            write_weights(&path, weights, &notes).unwrap();
+            let (read, noted) = read_weights(&path).unwrap();
+            assert_eq!((&read, noted), (weights, notes));
+            std::fs::read(path).unwrap()
+        };
+        for (weights, n_notes) in [(weights(), 20), (weights(), 0), (Weights::default(), 20)] {
+            assert_eq!(write(&weights, n_notes), write(&weights, n_notes));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use redyn_analysis::{ANALYSES, find};
 use super::print_json;
 use crate::Failure;
 use crate::args::AnalysesCommand;
+use crate::console::stdout;
 
 pub(super) fn run(command: &AnalysesCommand) -> Result<(), Failure> {
     match command {
@@ -16,20 +17,15 @@ pub(super) fn run(command: &AnalysesCommand) -> Result<(), Failure> {
                         "description": entry.description, "reference": entry.reference })
                 })
                 .collect();
-            print_json(&listed);
+            print_json(&listed)
         }
-        AnalysesCommand::List { json: false } => {
-            for entry in ANALYSES {
-                println!("{:<20} {}", entry.name, entry.summary);
-            }
-        }
+        AnalysesCommand::List { json: false } => stdout(|out| {
+            ANALYSES.iter().try_for_each(|entry| writeln!(out, "{:<20} {}", entry.name, entry.summary))
+        }),
         AnalysesCommand::Show { name } => {
             let entry = find(name)?;
-            println!(
-                "{}\n{}\n\n{}\n\nReference: {}",
-                entry.name, entry.title, entry.description, entry.reference
-            );
+            let (name, title, about) = (entry.name, entry.title, entry.description);
+            stdout(|out| writeln!(out, "{name}\n{title}\n\n{about}\n\nReference: {}", entry.reference))
         }
     }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use redyn_analysis::{
 use redyn_store::{Spatial, Store, StoreTrajectories};
 use serde::{Deserialize, Serialize};
 
-use super::{command_line, print_json, write_file};
+use super::{command_line, print_json, print_path, write_file};
 use crate::Failure;
 use crate::args::{AnalyzeArgs, SpatialArg};
 use crate::console::Console;
@@ -30,9 +30,11 @@ pub(super) struct Analyzed {
 pub(super) struct Source {
     pub(super) store: PathBuf,
     pub(super) untrained: Option<PathBuf>,
-    /// What the store says of the network: card, data, split, interventions, weights.
+    /// What the store says of the network: card, split, interventions.
     pub(super) model: serde_json::Value,
     pub(super) weights_digest: Option<String>,
+    /// The data set, as it was named.
+    pub(super) dataset: Option<String>,
     pub(super) dataset_digest: Option<String>,
     pub(super) kernels: String,
     pub(super) hierarchy: Option<redyn_core::Hierarchy>,
@@ -67,12 +69,7 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
     let selection = if only.is_empty() { Selection::All } else { Selection::Named(&only) };
     let how = How { area: args.area.as_deref(), spatial: args.spatial.into(), options, selection };
     let analyzed = analyze(&args.stores, &how, &args.out, console)?;
-    if args.json {
-        print_json(&analyzed);
-    } else {
-        println!("{}", args.out.join(RESULTS).display());
-    }
-    Ok(())
+    if args.json { print_json(&analyzed) } else { print_path(&args.out.join(RESULTS)) }
 }
 
 /// The file of results within their folder.
@@ -160,6 +157,7 @@ pub(super) fn analyze(
                 untrained: twin.map(|twin| paths[twin].clone()),
                 model: about.model.clone(),
                 weights_digest: about.weights_digest.clone(),
+                dataset: about.dataset.clone(),
                 dataset_digest: about.dataset_digest.clone(),
                 kernels: about.kernel_path.clone(),
                 hierarchy: about.hierarchy.clone(),

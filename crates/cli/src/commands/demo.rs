@@ -101,7 +101,7 @@ fn trained(
     } else {
         Trainer::begin(&engine, network, data, recipe, &setting)?
     };
-    train::follow(trainer, network, console)
+    train::follow(trainer, network, console, "what is done is kept: the same command continues it")
 }
 
 fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf, Failure> {

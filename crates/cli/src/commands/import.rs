@@ -2,6 +2,7 @@
 
 use redyn_store::{Published, Store, Work, export_npz, import as import_manifest, import_npz};
 
+use super::print_path;
 use crate::Failure;
 use crate::args::{ExportArgs, ImportArgs};
 use crate::console::Console;
@@ -26,8 +27,7 @@ pub(super) fn import(args: &ImportArgs, console: &Console) -> Result<(), Failure
     };
     bar.finish_and_clear();
     console.say(format!("{} images, {} classes", store.n_images(), store.about().classes.len()));
-    println!("{}", args.out.display());
-    Ok(())
+    print_path(&args.out)
 }
 
 pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<(), Failure> {
@@ -45,6 +45,5 @@ pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<(), Failure
     let work = Work { budget: args.memory, stop: console.stop.clone(), progress: &watch };
     export_npz(&trajectories, &args.npz, &work)?;
     bar.finish_and_clear();
-    println!("{}", args.npz.display());
-    Ok(())
+    print_path(&args.npz)
 }

@@ -17,7 +17,7 @@ use clap::CommandFactory;
 use redyn_stimuli::{BadImages, DataSet, OpenOptions, open};
 
 use crate::args::{Command, ReadingArgs};
-use crate::console::Console;
+use crate::console::{Console, stdout};
 use crate::{Cli, Failure};
 
 /// Do what the command line says.
@@ -49,8 +49,10 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Export(args) => import::export(&args, console),
         Command::Store(args) => store::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "redyn", &mut std::io::stdout());
-            Ok(())
+            // Written at once: the generators panic where a pipe is closed.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "redyn", &mut script);
+            stdout(|out| out.write_all(&script))
         }
     }
 }
@@ -73,7 +75,8 @@ fn open_data(
         console.say(format!("note: {note}"));
     }
     if !data.skipped.is_empty() {
-        console.say(format!("note: {} images were left out:", data.skipped.len()));
+        let n = data.skipped.len();
+        console.say(format!("note: {n} {} left out:", if n == 1 { "image was" } else { "images were" }));
         for skipped in &data.skipped {
             console.say(format!("  {}: {}", skipped.id, skipped.reason));
         }
@@ -94,10 +97,20 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
-    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
+    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(|error| {
+        // The reason is worth more than a second error about the leftover.
+        let _ = std::fs::remove_file(&beside);
+        failed(error)
+    })
 }
 
 /// JSON on stdout.
-fn print_json(value: &impl serde::Serialize) {
-    println!("{}", serde_json::to_string_pretty(value).expect("plain data"));
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).expect("plain data");
+    stdout(|out| writeln!(out, "{text}"))
+}
+
+/// The path of what was written, on stdout.
+fn print_path(path: &Path) -> Result<(), Failure> {
+    stdout(|out| writeln!(out, "{}", path.display()))
 }

@@ -1,5 +1,8 @@
 //! `redyn models`.
 
+use std::io::{self, Write};
+
+use redyn_core::Bytes;
 use redyn_network::{Drawing, Plan, Request};
 use redyn_zoo::{Card, NETWORKS, Network, build, entry};
 use serde::Serialize;
@@ -7,6 +10,7 @@ use serde::Serialize;
 use super::print_json;
 use crate::Failure;
 use crate::args::ModelsCommand;
+use crate::console::stdout;
 
 pub(super) fn run(command: &ModelsCommand) -> Result<(), Failure> {
     match command {
@@ -18,20 +22,17 @@ pub(super) fn run(command: &ModelsCommand) -> Result<(), Failure> {
                         "citation": entry.citation, "origin": entry.origin })
                 })
                 .collect();
-            print_json(&listed);
+            print_json(&listed)
         }
-        ModelsCommand::List { json: false } => {
-            for entry in NETWORKS {
-                println!("{:<10} {}", entry.name, entry.summary);
-            }
-        }
+        ModelsCommand::List { json: false } => stdout(|out| {
+            NETWORKS.iter().try_for_each(|entry| writeln!(out, "{:<10} {}", entry.name, entry.summary))
+        }),
         ModelsCommand::Show { model, steps, json } => {
             let network = build(model)?;
             let shown = Shown::of(&network, steps.unwrap_or(network.card.steps))?;
-            if *json { print_json(&shown) } else { print(&network, &shown) }
+            if *json { print_json(&shown) } else { stdout(|out| print(&network, &shown, out)) }
         }
     }
-    Ok(())
 }
 
 #[derive(Serialize)]
@@ -79,40 +80,45 @@ impl Shown {
     }
 }
 
-fn print(network: &Network, shown: &Shown) {
+fn print(network: &Network, shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
     let card = &shown.card;
-    println!("{} ({})", card.network, card.short);
-    println!("{}\n{}\n", card.citation, card.origin);
-    println!("settings");
+    writeln!(out, "{} ({})", card.network, card.short)?;
+    writeln!(out, "{}\n{}\n", card.citation, card.origin)?;
+    writeln!(out, "settings")?;
     let entry = entry(&network.spec.name).expect("built from an entry");
     for (setting, (_, value)) in (entry.settings)().iter().zip(network.spec.settings()) {
-        println!("  {:<16} {:<14} {} ({})", setting.key, value, setting.about, setting.allowed);
+        writeln!(out, "  {:<16} {:<14} {} ({})", setting.key, value, setting.about, setting.allowed)?;
     }
-    println!("\nareas");
+    writeln!(out, "\nareas")?;
     for area in &shown.drawing.areas {
         let [height, width, channels] = area.shape;
-        println!(
+        writeln!(
+            out,
             "  {:<10} {}",
             area.name,
             if height * width == 1 { channels.to_string() } else { format!("{height}x{width}x{channels}") }
-        );
+        )?;
     }
-    println!("\nedges");
+    writeln!(out, "\nedges")?;
     for edge in &shown.drawing.edges {
         let delay = if edge.delay == 0 { "same step" } else { "one step later" };
-        println!("  {:<18} {} -> {}, {}, {delay}", edge.name, edge.from, edge.to, edge.op);
+        writeln!(out, "  {:<18} {} -> {}, {}, {delay}", edge.name, edge.from, edge.to, edge.op)?;
     }
     let taps: Vec<&str> = shown.taps.iter().map(|(name, _)| name.as_str()).collect();
-    println!("\ntaps        {}", taps.join(", "));
-    println!("parameters  {}", grouped(shown.parameters as u64));
-    println!("\nmultiply-accumulates per image, {} steps, readout at every step", shown.steps);
+    writeln!(out, "\ntaps        {}", taps.join(", "))?;
+    writeln!(out, "parameters  {}", grouped(shown.parameters as u64))?;
+    writeln!(out, "\nweights")?;
+    for (name, shape) in &shown.weights {
+        writeln!(out, "  {name:<28} {shape:?}")?;
+    }
+    writeln!(out, "\nmultiply-accumulates per image, {} steps, readout at every step", shown.steps)?;
     let cost = &shown.cost;
-    println!("  published loop  {:>18}", grouped(cost.published_loop));
-    println!("  planned         {:>18}", grouped(cost.planned));
+    writeln!(out, "  published loop  {:>18}", grouped(cost.published_loop))?;
+    writeln!(out, "  planned         {:>18}", grouped(cost.planned))?;
     let share = 100.0 * cost.saved as f64 / cost.published_loop as f64;
-    println!("  saved           {:>18}  {share:.2} %", grouped(cost.saved));
-    println!("  planned, readout at the last step alone {}", grouped(cost.planned_last_readout));
-    println!("values alive at once, per image: {}", crate::unroll::bytes(shown.memory_per_image as u64));
+    writeln!(out, "  saved           {:>18}  {share:.2} %", grouped(cost.saved))?;
+    writeln!(out, "  planned, readout at the last step alone {}", grouped(cost.planned_last_readout))?;
+    writeln!(out, "values alive at once, per image: {}", Bytes(shown.memory_per_image as u64))
 }
 
 /// Digits in groups of three: `7,546,752`.

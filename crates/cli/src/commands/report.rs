@@ -7,6 +7,7 @@ use redyn_stimuli::{OpenOptions, open};
 use redyn_zoo::{Card, build};
 
 use super::analyze::{Analyzed, RESULTS, Source};
+use super::print_path;
 use crate::Failure;
 use crate::args::ReportArgs;
 use crate::console::Console;
@@ -29,8 +30,7 @@ pub(super) fn run(args: &ReportArgs, console: &Console) -> Result<(), Failure> {
     })?;
     let out = args.out.clone().unwrap_or_else(|| args.results.join("report"));
     let written = report(&analyzed, &args.title, args.data.as_deref(), &out, console)?;
-    println!("{}", written.page.display());
-    Ok(())
+    print_path(&written.page)
 }
 
 /// Write the report of some results.
@@ -48,8 +48,8 @@ pub(super) fn report(
         networks.push(Network { results: results.clone(), hierarchy: source.hierarchy.clone(), drawing });
     }
     let first = analyzed.sources.first();
-    let named = |key: &str| first.and_then(|source| source.model.get(key)).and_then(|value| value.as_str());
-    let stimuli = match (named("data"), named("split")) {
+    let split = first.and_then(|source| source.model.get("split")?.as_str());
+    let stimuli = match (first.and_then(|source| source.dataset.as_deref()), split) {
         (Some(data), Some(split)) => format!("{}, split {split}", short(data)),
         _ => String::new(),
     };
@@ -80,10 +80,11 @@ fn pictures(
         console.say("note: the networks saw different images; the report shows no thumbnails");
         return Ok(none());
     }
-    let recorded = source.model.get("data").and_then(|value| value.as_str());
-    let (Some(name), Some(split), Some(card)) =
-        (data.or(recorded), source.model.get("split").and_then(|value| value.as_str()), card(source))
-    else {
+    let (Some(name), Some(split), Some(card)) = (
+        data.or(source.dataset.as_deref()),
+        source.model.get("split").and_then(|value| value.as_str()),
+        card(source),
+    ) else {
         return Ok(none());
     };
     let options = OpenOptions { image_size: Some(card.image_size), ..OpenOptions::default() };

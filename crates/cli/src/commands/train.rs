@@ -4,7 +4,7 @@ use redyn_engine::Cpu;
 use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
 use redyn_zoo::{Network, build, build_for};
 
-use super::{command_line, open_data};
+use super::{command_line, open_data, print_path};
 use crate::Failure;
 use crate::args::TrainArgs;
 use crate::console::Console;
@@ -41,13 +41,18 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         data.classes.len(),
         data.split("train")?.len()
     ));
-    follow(trainer, &network, console)?;
-    println!("{}", args.out.join("weights.safetensors").display());
-    Ok(())
+    let resume = "the run is saved: the same command with --resume continues it";
+    follow(trainer, &network, console, resume)?;
+    print_path(&args.out.join("weights.safetensors"))
 }
 
-/// Train to the end under a bar; an interrupted run says how to go on.
-pub(super) fn follow(mut trainer: Trainer<Cpu>, network: &Network, console: &Console) -> Result<(), Failure> {
+/// Train to the end under a bar; `resume` tells how to go on with a run that was stopped.
+pub(super) fn follow(
+    mut trainer: Trainer<Cpu>,
+    network: &Network,
+    console: &Console,
+    resume: &str,
+) -> Result<(), Failure> {
     let mut bar = None;
     let ending = trainer.run(&console.stop, &mut |progress| {
         let bar = bar.get_or_insert_with(|| {
@@ -81,9 +86,7 @@ pub(super) fn follow(mut trainer: Trainer<Cpu>, network: &Network, console: &Con
     }
     match ending {
         Ending::Finished => Ok(()),
-        Ending::Stopped => {
-            Err(Failure::stopped("the run is saved: the same command with --resume continues it"))
-        }
+        Ending::Stopped => Err(Failure::stopped(resume)),
     }
 }
 

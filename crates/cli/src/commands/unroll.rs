@@ -3,7 +3,7 @@
 use redyn_engine::Cpu;
 use redyn_network::Effect;
 
-use super::{command_line, open_data};
+use super::{command_line, open_data, print_path};
 use crate::args::UnrollArgs;
 use crate::console::Console;
 use crate::{Failure, Trained, UnrollOptions, Unrolled, unroll};
@@ -37,8 +37,7 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
         command: command_line(),
     };
     follow(&trained, &data, &args.out, &options, console)?;
-    println!("{}", args.out.display());
-    Ok(())
+    print_path(&args.out)
 }
 
 /// Unroll under a bar; an interrupted store says how to go on.

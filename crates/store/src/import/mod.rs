@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array1, Array2, Array3, ArrayD, ArrayView3, Axis, Ix1, Ix2, Slice};
+use ndarray::{Array1, Array2, Array3, ArrayD, ArrayView3, Axis, Dimension, Ix1, Ix2, Slice};
 use redyn_core::{Hierarchy, Readout};
 use sha2::{Digest, Sha256};
 
@@ -89,8 +89,9 @@ impl Activations {
         self.steps.len() * self.units.iter().map(|axis| axis.size).product::<usize>()
     }
 
-    /// `[image, step, unit...]` of some images, in standard layout.
+    /// `[image, step, unit...]` of some images, in standard layout, all finite.
     fn read(&self, images: std::ops::Range<usize>) -> Result<ArrayD<f32>, Error> {
+        let first = images.start;
         let part: ArrayD<f32> = self.array.gather(self.image_axis, images)?;
         let axes: Vec<usize> = self.from.iter().copied().flatten().collect();
         let mut part = part.permuted_axes(axes);
@@ -100,7 +101,20 @@ impl Activations {
         if part.ndim() == 2 {
             part.insert_axis_inplace(Axis(2));
         }
-        Ok(if part.is_standard_layout() { part } else { part.as_standard_layout().into_owned() })
+        let part = if part.is_standard_layout() { part } else { part.as_standard_layout().into_owned() };
+        self.check_finite(&part, first)?;
+        Ok(part)
+    }
+
+    fn check_finite(&self, part: &ArrayD<f32>, first: usize) -> Result<(), Error> {
+        if part.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        let mut values = part.indexed_iter();
+        values.find(|(_, value)| !value.is_finite()).map_or(Ok(()), |(at, value)| {
+            let (image, step) = (first + at[0], self.steps[at[1]]);
+            Err(self.array.refuse(format!("image {image} has {value} at step {step}")))
+        })
     }
 }
 
@@ -271,6 +285,15 @@ fn read_labels(array: &StoredArray, n_classes: usize) -> Result<Vec<usize>, Erro
     labels.iter().enumerate().map(label).collect()
 }
 
+/// A whole array without NaN or infinity.
+fn finite(array: &StoredArray) -> Result<ArrayD<f32>, Error> {
+    let values = array.whole::<f32>()?;
+    match values.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some((at, value)) => Err(array.refuse(format!("{value} at {:?}", at.slice()))),
+        None => Ok(values),
+    }
+}
+
 /// A readout; an empty weight is none.
 fn read_readout(places: &ReadoutPlaces) -> Result<Option<PlannedReadout>, Error> {
     let open = |place: &ArrayPlace| StoredArray::open(&place.file, place.key.as_deref());
@@ -278,7 +301,7 @@ fn read_readout(places: &ReadoutPlaces) -> Result<Option<PlannedReadout>, Error>
     if array.shape().contains(&0) {
         return Ok(None);
     }
-    let weight = array.whole::<f32>()?.into_dimensionality::<Ix2>();
+    let weight = finite(&array)?.into_dimensionality::<Ix2>();
     let weight: Array2<f32> = weight.map_err(|_| array.refuse_shape("two axes: class, unit"))?;
     let axes: Vec<&str> = places.weight.axes.iter().flatten().map(String::as_str).collect();
     let weight = match axes[..] {
@@ -290,7 +313,7 @@ fn read_readout(places: &ReadoutPlaces) -> Result<Option<PlannedReadout>, Error>
         None => None,
         Some(place) => {
             let array = open(place)?;
-            let bias = array.whole::<f32>()?.into_dimensionality::<Ix1>();
+            let bias = finite(&array)?.into_dimensionality::<Ix1>();
             let bias: Array1<f32> = bias.map_err(|_| array.refuse_shape("one axis: class"))?;
             if !bias.is_empty() && bias.len() != weight.nrows() {
                 return Err(array.refuse_shape(format!("{} classes, as the weight has", weight.nrows())));
@@ -467,6 +490,25 @@ mod tests {
         let (folder, mut manifest) = folder();
         manifest["labels"]["key"] = "lables".into();
         assert!(attempt(&folder, &manifest).unwrap_err().hint().unwrap().contains("did you mean `labels`?"));
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_found_in_its_file() {
+        let (folder, manifest) = folder();
+        let path = folder.path().join("all.safetensors");
+        let whole = std::fs::read(&path).unwrap();
+        let refusal = |value: f32, by: f32| {
+            // The last place of that value: values of other arrays before it are equal.
+            let found = whole.windows(4).rposition(|bytes| bytes == value.to_le_bytes()).unwrap();
+            let mut bytes = whole.clone();
+            bytes[found..found + 4].copy_from_slice(&by.to_le_bytes());
+            std::fs::write(&path, bytes).unwrap();
+            let text = attempt(&folder, &manifest).unwrap_err().to_string();
+            text.replace(&folder.path().display().to_string(), "F")
+        };
+        assert_eq!(refusal(23.0, f32::NAN), "`F/all.safetensors`, `it`: image 3 has NaN at step 1");
+        assert_eq!(refusal(15.0, f32::INFINITY), "`F/all.safetensors`, `logits`: image 3 has inf at step 1");
+        assert_eq!(refusal(-0.5, f32::NAN), "`F/all.safetensors`, `bias`: NaN at [1]");
     }
 
     #[test]

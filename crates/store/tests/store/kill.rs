@@ -7,6 +7,8 @@ use std::time::Duration;
 use redyn_core::random::Stream;
 use redyn_store::{Spatial, Store};
 
+use crate::common::{files_below, toy_plan, toy_value, write_toy};
+
 /// Tells this program that it is the writer to be killed, and where it writes.
 const CHILD: &str = "REDYN_STORE_TEST_WRITES";
 const N_IMAGES: usize = 60;
@@ -15,7 +17,7 @@ const N_IMAGES: usize = 60;
 #[test]
 fn writer_to_be_killed() {
     let Some(root) = std::env::var_os(CHILD) else { return };
-    crate::common::write(&PathBuf::from(root), &crate::common::plan(N_IMAGES, 2), || ()).unwrap();
+    write_toy(&PathBuf::from(root), &toy_plan(N_IMAGES, 2));
 }
 
 #[test]
@@ -23,9 +25,9 @@ fn a_killed_run_continues_to_the_bytes_of_an_uninterrupted_one() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole.zarr");
     let begun = std::time::Instant::now();
-    crate::common::write(&whole, &crate::common::plan(N_IMAGES, 2), || ()).unwrap();
+    write_toy(&whole, &toy_plan(N_IMAGES, 2));
     let about = begun.elapsed();
-    let expected = crate::common::files_below(&whole);
+    let expected = files_below(&whole);
 
     let mut stream = Stream::new(2, &[]);
     let (mut killed, mut inside) = (0, 0);
@@ -52,7 +54,7 @@ fn a_killed_run_continues_to_the_bytes_of_an_uninterrupted_one() {
                 let v2 = store.trajectories("v2", Spatial::Flatten).unwrap();
                 let block = v2.read_images(images.clone()).unwrap();
                 for ((image, place, unit), &value) in block.representations.indexed_iter() {
-                    assert_eq!(value, crate::common::v2(image, place + 2, unit));
+                    assert_eq!(value, toy_value(1, image, place + 1, unit));
                 }
             }
             if finished {
@@ -60,7 +62,7 @@ fn a_killed_run_continues_to_the_bytes_of_an_uninterrupted_one() {
             }
             killed += 1;
         }
-        assert!(crate::common::files_below(&root) == expected, "round {round}");
+        assert!(files_below(&root) == expected, "round {round}");
     }
     eprintln!("killed {killed} times, {inside} of them in the middle; a whole run takes {about:?}");
     assert!(killed > 0, "the writer was never killed: this test saw nothing");

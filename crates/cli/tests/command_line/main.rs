@@ -1,0 +1,8 @@
+//! The program as a person meets it: what it prints, what it refuses, what survives it.
+
+mod bad_input;
+mod bad_stores;
+mod common;
+mod full_disk;
+mod interrupted;
+mod output;
