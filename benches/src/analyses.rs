@@ -24,8 +24,8 @@ use crate::synthetic::{AREA, Extent, write_npz, write_store};
 
 /// How far numbers of the two sides may lie apart: theirs are in f64, our store holds f32.
 const NUMBERS: f64 = 1e-5;
-/// Bytes that an import may hold at once.
-const IMPORT_BUDGET: u64 = 128 << 20;
+/// Bytes that an import may hold at once: with less the file is gone through more often.
+const IMPORT_BUDGET: u64 = 320 << 20;
 /// In place of what does not exist on either side.
 const ABSENT: f64 = -1e9;
 
