@@ -1,6 +1,6 @@
 //! What it takes to run operations: the border between plans and machines.
 
-use crate::{Op, Shape};
+use crate::{Activation, Interaction, Op, Shape};
 
 /// A machine that runs operations on batches of values.
 ///
@@ -43,6 +43,16 @@ pub trait Engine: Sync {
     /// Apply `op`.
     fn forward(&self, op: &Op, weights: &[&Self::Weight], inputs: &[&Self::Value]) -> Self::Value;
 
+    /// Apply several operations that follow one another on a map: the same bits as
+    /// [`Engine::forward`] gives one after the other, for engines that do them in one pass.
+    fn stage(&self, stage: &Stage<Self::Value, Self::Weight>) -> Staged<Self::Value> {
+        let combined = stage.combine.map(|how| self.forward(&Op::Combine(how), &[], &stage.inputs));
+        let input = combined.as_ref().unwrap_or(stage.inputs[0]);
+        let normalised = self.forward(&Op::LayerNorm(stage.activation), &stage.affine, &[input]);
+        let pooled = stage.pool.map(|size| self.forward(&Op::MaxPool { size }, &[], &[&normalised]));
+        Staged { combined: combined.filter(|_| stage.keep_combined), normalised, pooled }
+    }
+
     /// A gradient of zeros for `weight`.
     fn gradient(&self, weight: &Self::Weight) -> Self::Gradient;
 
@@ -78,4 +88,30 @@ pub struct Saved<'a, V> {
     pub shapes: Vec<Shape>,
     /// Batches of the inputs.
     pub batches: Vec<usize>,
+}
+
+/// `[combine,] layer norm [, max pool]`: what follows the convolutions of an area.
+pub struct Stage<'a, V, W> {
+    /// How the inputs are combined; absent, there is one.
+    pub combine: Option<Interaction>,
+    /// The inputs.
+    pub inputs: Vec<&'a V>,
+    /// What follows the layer norm, value by value.
+    pub activation: Activation,
+    /// Scale and shift of the layer norm.
+    pub affine: [&'a W; 2],
+    /// Side of the windows of the max pool; absent, nothing is pooled.
+    pub pool: Option<usize>,
+    /// Whether the combined inputs are asked for.
+    pub keep_combined: bool,
+}
+
+/// What comes out of a [`Stage`].
+pub struct Staged<V> {
+    /// The combined inputs, if they were asked for.
+    pub combined: Option<V>,
+    /// The output of the layer norm.
+    pub normalised: V,
+    /// The pooled output, if there is a pool.
+    pub pooled: Option<V>,
 }

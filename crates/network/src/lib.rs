@@ -32,6 +32,7 @@
 
 mod error;
 mod graph;
+mod group;
 mod intervention;
 mod plan;
 mod session;

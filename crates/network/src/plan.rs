@@ -6,6 +6,7 @@ use redyn_engine::{Op, Shape};
 
 use crate::NetworkError;
 use crate::graph::Graph;
+use crate::group::{Group, groups};
 use crate::intervention::Intervention;
 use crate::unroll::{Key, Sharing, Unroll, Value, ValueId};
 
@@ -91,6 +92,8 @@ pub struct Plan {
     pub(crate) last_reader: Vec<ValueId>,
     pub(crate) tap_names: Vec<String>,
     pub(crate) n_parameters: usize,
+    /// All values, in the groups and the order they are computed in.
+    pub(crate) groups: Vec<Group>,
     steps: usize,
 }
 
@@ -200,14 +203,19 @@ impl Plan {
                 last_reader[input] = id;
             }
         }
-        Self {
+        let mut plan = Self {
+            groups: (0..kept.len()).map(Group::One).collect(),
             values: kept,
             outputs,
             last_reader,
             tap_names: request.taps.iter().map(|tap| tap.name.clone()).collect(),
             n_parameters: graph.parameters.len(),
             steps: request.steps,
+        };
+        if !keep_all {
+            plan.groups = groups(&plan);
         }
+        plan
     }
 
     /// Number of steps.
@@ -288,24 +296,31 @@ impl Plan {
     }
 
     fn walk(&self, mut visit: impl FnMut(Event, Shape)) {
-        for (id, value) in self.values.iter().enumerate() {
-            if value.per_image {
-                visit(Event::Computed, value.shape);
+        let mut alive = vec![false; self.values.len()];
+        for group in &self.groups {
+            for id in group.results().filter(|&id| self.values[id].per_image) {
+                alive[id] = true;
+                visit(Event::Computed, self.values[id].shape);
             }
-            for freed in self.freed_after(id) {
-                if self.values[freed].per_image {
+            for freed in self.freed_after(group) {
+                if std::mem::take(&mut alive[freed]) {
                     visit(Event::Freed, self.values[freed].shape);
                 }
             }
         }
     }
 
-    /// The values read for the last time by `id`, itself included if nobody reads it.
-    pub(crate) fn freed_after(&self, id: ValueId) -> impl Iterator<Item = ValueId> {
-        let mut inputs: Vec<ValueId> = self.values[id].inputs().to_vec();
-        inputs.sort_unstable();
-        inputs.dedup();
-        inputs.into_iter().chain([id]).filter(move |&value| self.last_reader[value] == id)
+    /// The values that nobody reads any more after a group, those of the group included.
+    pub(crate) fn freed_after(&self, group: &Group) -> Vec<ValueId> {
+        let here: Vec<ValueId> = group.values().collect();
+        let inputs = here.iter().flat_map(|&id| self.values[id].inputs().iter().copied());
+        let mut freed: Vec<ValueId> = inputs
+            .chain(here.iter().copied())
+            .filter(|&value| here.contains(&self.last_reader[value]))
+            .collect();
+        freed.sort_unstable();
+        freed.dedup();
+        freed
     }
 
     /// The values that must survive the forward pass for the backward pass.

@@ -6,6 +6,7 @@ use redyn_engine::{Engine, Shape};
 
 use crate::NetworkError;
 use crate::graph::Graph;
+use crate::group::{Group, Stage};
 use crate::plan::Plan;
 use crate::unroll::{Key, ValueId};
 use crate::weights::Weights;
@@ -123,46 +124,76 @@ impl<'e, E: Engine> Session<'e, E> {
     /// # Panics
     /// If `images` is not a whole number of images.
     pub fn run(&self, images: &[f32], sink: impl FnMut(Emission<E::Value>)) {
-        self.forward(images, sink, |id, _| self.plan.last_reader[id]);
+        self.forward(images, sink, &vec![false; self.plan.values.len()]);
     }
 
-    /// Run forward, freeing each value after the value that `last` names; returns what is left.
+    /// Run forward, freeing each value after its last reader unless it is `kept`; returns
+    /// what is left.
     pub(crate) fn forward(
         &self,
         images: &[f32],
         mut sink: impl FnMut(Emission<E::Value>),
-        last: impl Fn(ValueId, &Plan) -> ValueId,
+        kept: &[bool],
     ) -> Vec<Option<E::Value>> {
         let plan = &self.plan;
         assert_eq!(images.len() % self.image.len(), 0, "a whole number of images");
         let batch = images.len() / self.image.len();
         let mut alive: Vec<Option<E::Value>> = plan.values.iter().map(|_| None).collect();
-        for (id, planned) in plan.values.iter().enumerate() {
-            if planned.per_image {
-                let value = if planned.key == Key::Image {
-                    self.engine.value(self.image, batch, images)
-                } else {
-                    let inputs: Vec<&E::Value> =
-                        planned.inputs().iter().map(|&input| self.held(&alive, input)).collect();
-                    self.apply(id, &inputs)
-                };
-                alive[id] = Some(value);
+        for group in &plan.groups {
+            match group {
+                Group::One(id) if !plan.values[*id].per_image => {}
+                Group::One(id) => {
+                    let planned = &plan.values[*id];
+                    alive[*id] = Some(if planned.key == Key::Image {
+                        self.engine.value(self.image, batch, images)
+                    } else {
+                        self.apply(*id, &self.inputs(&alive, *id))
+                    });
+                }
+                Group::Stage(stage) => self.stage(stage, &mut alive, kept),
             }
-            for output in plan.outputs.iter().filter(|output| output.value == id) {
-                sink(Emission {
-                    tap: output.tap,
-                    step: output.step,
-                    shape: planned.shape,
-                    value: self.held(&alive, id),
-                });
+            for id in group.values() {
+                for output in plan.outputs.iter().filter(|output| output.value == id) {
+                    sink(Emission {
+                        tap: output.tap,
+                        step: output.step,
+                        shape: plan.values[id].shape,
+                        value: self.held(&alive, id),
+                    });
+                }
             }
-            for &read in planned.inputs().iter().chain([&id]) {
-                if last(read, plan) == id {
-                    alive[read] = None;
+            for freed in plan.freed_after(group) {
+                if !kept[freed] {
+                    alive[freed] = None;
                 }
             }
         }
         alive
+    }
+
+    fn stage(&self, stage: &Stage, alive: &mut [Option<E::Value>], kept: &[bool]) {
+        let (_, weights) = self.plan.values[stage.normalised].op().expect("a layer norm");
+        let first = stage.combined.map_or(stage.normalised, |(value, _)| value);
+        let keep_combined = stage.combined.is_some_and(|(value, _)| kept[value]);
+        let staged = self.engine.stage(&redyn_engine::Stage {
+            combine: stage.combined.map(|(_, how)| how),
+            inputs: self.inputs(alive, first),
+            activation: stage.activation,
+            affine: [0, 1].map(|index| self.weights[weights[index]].as_ref().expect("loaded")),
+            pool: stage.pooled.map(|(_, size)| size),
+            keep_combined,
+        });
+        if let Some((value, _)) = stage.combined {
+            alive[value] = staged.combined;
+        }
+        alive[stage.normalised] = Some(staged.normalised);
+        if let Some((value, _)) = stage.pooled {
+            alive[value] = staged.pooled;
+        }
+    }
+
+    fn inputs<'a>(&'a self, alive: &'a [Option<E::Value>], id: ValueId) -> Vec<&'a E::Value> {
+        self.plan.values[id].inputs().iter().map(|&input| self.held(alive, input)).collect()
     }
 
     pub(crate) fn held<'a>(&'a self, alive: &'a [Option<E::Value>], id: ValueId) -> &'a E::Value {

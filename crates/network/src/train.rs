@@ -27,9 +27,7 @@ impl<E: Engine> Session<'_, E> {
     /// - `images`: `[batch, height, width, channels]`
     pub fn record(&self, images: &[f32], sink: impl FnMut(Emission<E::Value>)) -> Tape<E::Value> {
         let kept = self.plan.kept_for_backward();
-        let never = self.plan.values.len();
-        let alive =
-            self.forward(images, sink, |id, plan| if kept[id] { never } else { plan.last_reader[id] });
+        let alive = self.forward(images, sink, &kept);
         Tape { alive }
     }
 

@@ -17,7 +17,7 @@ use crate::console::Console;
 use crate::{Failure, Trained, UnrollOptions};
 
 /// Epochs after which the four networks are well above chance and late steps help.
-pub(crate) const EPOCHS: usize = 4;
+pub(crate) const EPOCHS: usize = 7;
 
 /// The paper's four: lateral or top-down, added or multiplied.
 const NETWORKS: [(&str, &str); 4] = [

@@ -21,45 +21,69 @@ pub(crate) struct Affine<'a> {
 }
 
 #[derive(Clone, Copy)]
-struct Moments {
+pub(crate) struct Moments {
     mean: f32,
     /// One over the standard deviation.
     inverse: f32,
 }
 
-/// Sums of both of `terms(a, b)` in f64, in a fixed order.
-#[inline(always)]
-fn two_sums(a: &[f32], b: &[f32], terms: impl Fn(f32, f32) -> (f64, f64)) -> (f64, f64) {
-    let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            let (one, other) = terms(a[lane], b[lane]);
-            first[lane] += one;
-            second[lane] += other;
+/// Two sums in f64, taken in a fixed order however their terms come in: in pieces whose
+/// lengths are multiples of [`LANES`], but for the last one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct TwoSums {
+    first: [f64; LANES],
+    second: [f64; LANES],
+}
+
+impl TwoSums {
+    #[inline(always)]
+    fn add(&mut self, a: &[f32], b: &[f32], terms: impl Fn(f32, f32) -> (f64, f64)) {
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        for (a, b) in a.iter().zip(b) {
+            for lane in 0..LANES {
+                let (one, other) = terms(a[lane], b[lane]);
+                self.first[lane] += one;
+                self.second[lane] += other;
+            }
+        }
+        for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
+            let (one, other) = terms(a, b);
+            self.first[lane] += one;
+            self.second[lane] += other;
         }
     }
-    for (lane, (&a, &b)) in a_rest.iter().zip(b_rest).enumerate() {
-        let (one, other) = terms(a, b);
-        first[lane] += one;
-        second[lane] += other;
+
+    fn totals(self) -> (f64, f64) {
+        (self.first.iter().sum(), self.second.iter().sum())
     }
-    (first.iter().sum(), second.iter().sum())
+
+    /// Add values and their squares.
+    #[inline(always)]
+    pub(crate) fn add_values(&mut self, x: &[f32]) {
+        self.add(x, x, |x, _| {
+            let x = f64::from(x);
+            (x, x * x)
+        });
+    }
+
+    /// The moments of all `count` values added by [`TwoSums::add_values`].
+    pub(crate) fn moments(self, count: usize) -> Moments {
+        let (sum, squares) = self.totals();
+        let n = count as f64;
+        let mean = sum / n;
+        // f32 squares summed in f64: what cancels here is far below an f32's last bit. Rounding
+        // may still leave a constant map a hair under zero; NaN must stay NaN.
+        let variance = squares / n - mean * mean;
+        let variance = if variance < 0.0 { 0.0 } else { variance };
+        Moments { mean: mean as f32, inverse: (1.0 / (variance + LAYER_NORM_EPSILON).sqrt()) as f32 }
+    }
 }
 
 #[inline(always)]
 fn moments(x: &[f32]) -> Moments {
-    let (sum, squares) = two_sums(x, x, |x, _| {
-        let x = f64::from(x);
-        (x, x * x)
-    });
-    let n = x.len() as f64;
-    let mean = sum / n;
-    // f32 squares summed in f64: what cancels here is far below an f32's last bit. Rounding
-    // may still leave a constant map a hair under zero; NaN must stay NaN.
-    let variance = squares / n - mean * mean;
-    let variance = if variance < 0.0 { 0.0 } else { variance };
-    Moments { mean: mean as f32, inverse: (1.0 / (variance + LAYER_NORM_EPSILON).sqrt()) as f32 }
+    let mut sums = TwoSums::default();
+    sums.add_values(x);
+    sums.moments(x.len())
 }
 
 /// `max(x, 0)` that keeps NaN.
@@ -78,32 +102,20 @@ fn passes(activation: Activation, x: f32) -> bool {
     }
 }
 
-/// Apply to a batch.
-///
-/// # Shapes
-/// - `x`, `y`: `[batch, length]`
-pub(crate) fn forward(level: Level, activation: Activation, affine: Affine, x: &[f32], y: &mut [f32]) {
-    let length = affine.scale.len();
-    let work = 4 * x.len();
-    each_chunk(y, length, work, |image, y| {
-        let x = &x[image * length..][..length];
-        vectorise!(level, || normalise(activation, affine, x, y));
-    });
-}
-
+/// `y` normalised in place; the affine begins where `y` does.
 #[inline(always)]
-fn normalise(activation: Activation, affine: Affine, x: &[f32], y: &mut [f32]) {
-    let Moments { mean, inverse } = moments(x);
-    let values = x.iter().zip(affine.scale).zip(affine.shift).zip(y);
+pub(crate) fn normalise(activation: Activation, affine: Affine, moments: Moments, y: &mut [f32]) {
+    let Moments { mean, inverse } = moments;
+    let values = y.iter_mut().zip(affine.scale).zip(affine.shift);
     match activation {
         Activation::Identity => {
-            for (((&x, &scale), &shift), y) in values {
-                *y = (x - mean) * inverse * scale + shift;
+            for ((y, &scale), &shift) in values {
+                *y = (*y - mean) * inverse * scale + shift;
             }
         }
         Activation::Relu => {
-            for (((&x, &scale), &shift), y) in values {
-                *y = relu((x - mean) * inverse * scale + shift);
+            for ((y, &scale), &shift) in values {
+                *y = relu((*y - mean) * inverse * scale + shift);
             }
         }
     }
@@ -196,10 +208,12 @@ fn input_gradient(activation: Activation, affine: Affine, moments: Moments, x: &
         let kept = if passes(activation, unit * scale[index] + shift[index]) { gradient[index] } else { 0.0 };
         gradient[index] = kept * scale[index];
     }
-    let (sum, product) = two_sums(gradient, x, |h, x| {
+    let mut sums = TwoSums::default();
+    sums.add(gradient, x, |h, x| {
         let h = f64::from(h);
         (h, h * f64::from((x - mean) * inverse))
     });
+    let (sum, product) = sums.totals();
     let (mean_h, mean_product) = ((sum / length as f64) as f32, (product / length as f64) as f32);
     for (h, &x) in gradient.iter_mut().zip(x) {
         *h = (*h - mean_h - (x - mean) * inverse * mean_product) * inverse;

@@ -5,6 +5,7 @@
 
 mod direct;
 mod direct_gradient;
+mod fused;
 mod layer_norm;
 #[cfg(test)]
 mod naive;
@@ -23,13 +24,14 @@ use std::sync::Arc;
 
 use self::direct::{Direct, Direction, Filters, Window};
 use self::direct_gradient::Correlation;
+use self::fused::Fused;
 use self::layer_norm::Affine;
 use self::pool::{Buffer, Pool};
 use self::simd::Level;
 use self::weight::Form;
 pub use self::weight::{Gradient, Weight};
 use self::winograd::{Convolution, Scheme};
-use crate::{Activation, Conv, ConvTranspose, Engine, Interaction, Op, Saved, Shape};
+use crate::{Activation, Conv, ConvTranspose, Engine, Interaction, Op, Saved, Shape, Stage, Staged};
 
 /// How convolutions are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -334,7 +336,12 @@ impl Engine for Cpu {
             Op::LayerNorm(activation) => {
                 let [scale, shift] = [0, 1].map(|index| weights[index].form(Form::ChannelsLast));
                 let affine = Affine { scale: &scale, shift: &shift };
-                layer_norm::forward(self.level, activation, affine, x, y);
+                let (level, inputs) = (self.level, &[x][..]);
+                Fused { level, combine: None, inputs, shape, activation, affine, pool: 0 }.run(
+                    None,
+                    y,
+                    &mut [],
+                );
             }
             Op::Activate(Activation::Identity) => y.copy_from_slice(x),
             Op::Activate(Activation::Relu) => pointwise::rectify(self.level, x, y),
@@ -342,6 +349,35 @@ impl Engine for Cpu {
             Op::Zeros(_) => y.fill(0.0),
         }
         output
+    }
+
+    fn stage(&self, stage: &Stage<Value, Weight>) -> Staged<Value> {
+        let shape = stage.inputs[0].shape;
+        let batch = stage.inputs.iter().map(|value| value.batch).max().unwrap_or(1);
+        let inputs: Vec<&[f32]> = stage.inputs.iter().map(|value| &value.values[..]).collect();
+        let [scale, shift] = stage.affine.map(|weight| weight.form(Form::ChannelsLast));
+        let pool = stage.pool.unwrap_or(0);
+        let fused = Fused {
+            level: self.level,
+            combine: stage.combine,
+            inputs: &inputs,
+            shape,
+            activation: stage.activation,
+            affine: Affine { scale: &scale, shift: &shift },
+            pool,
+        };
+        let mut combined = stage.keep_combined.then(|| self.empty(shape, batch));
+        let mut normalised = self.empty(shape, batch);
+        let mut pooled = stage.pool.map(|size| {
+            let op = Op::MaxPool { size };
+            self.empty(op.output(&[shape]).expect("checked by the plan"), batch)
+        });
+        fused.run(
+            combined.as_mut().map(|value| &mut value.values[..]),
+            &mut normalised.values,
+            pooled.as_mut().map_or(&mut [], |value| &mut value.values[..]),
+        );
+        Staged { combined, normalised, pooled }
     }
 
     fn gradient(&self, weight: &Weight) -> Gradient {

@@ -1,4 +1,5 @@
 //! Operations value by value, and sums over images and pixels.
+#![allow(clippy::inline_always)]
 
 use super::layer_norm::relu;
 use super::simd::{Level, vectorise};
@@ -6,10 +7,10 @@ use super::tasks::each_chunk;
 use crate::Interaction;
 
 /// Values taken through all terms of an expression together: they stay in the first cache.
-const PIECE: usize = 4096;
+pub(crate) const PIECE: usize = 4096;
 
 /// The places of `values` that belong to `image`; values held once belong to every image.
-fn of_image(values: &[f32], length: usize, image: usize) -> &[f32] {
+pub(crate) fn of_image(values: &[f32], length: usize, image: usize) -> &[f32] {
     if values.len() == length { values } else { &values[image * length..][..length] }
 }
 
@@ -30,20 +31,32 @@ pub(crate) fn combine(level: Level, how: Interaction, length: usize, inputs: &[&
     each_piece(y, length, |image, first, y| {
         let count = y.len();
         let term = |index: usize| &of_image(inputs[index], length, image)[first..][..count];
-        vectorise!(level, || match how {
-            Interaction::Additive => {
-                y.iter_mut().zip(term(0)).zip(term(1)).for_each(|((y, &a), &b)| *y = a + b);
-                (2..inputs.len()).for_each(|index| add(y, term(index)));
-            }
-            Interaction::Multiplicative => {
-                modulation(inputs.len(), term, y);
-                y.iter_mut().zip(term(0)).for_each(|(y, &x)| *y *= x);
-            }
-        });
+        vectorise!(level, || combine_piece(how, inputs.len(), term, y));
     });
 }
 
+/// [`combine`] for one piece.
+#[inline(always)]
+pub(crate) fn combine_piece<'a>(
+    how: Interaction,
+    inputs: usize,
+    term: impl Fn(usize) -> &'a [f32],
+    y: &mut [f32],
+) {
+    match how {
+        Interaction::Additive => {
+            y.iter_mut().zip(term(0)).zip(term(1)).for_each(|((y, &a), &b)| *y = a + b);
+            (2..inputs).for_each(|index| add(y, term(index)));
+        }
+        Interaction::Multiplicative => {
+            modulation(inputs, &term, y);
+            y.iter_mut().zip(term(0)).for_each(|(y, &x)| *y *= x);
+        }
+    }
+}
+
 /// `(1 + x₁) + …`
+#[inline(always)]
 fn modulation<'a>(inputs: usize, term: impl Fn(usize) -> &'a [f32], y: &mut [f32]) {
     y.iter_mut().zip(term(1)).for_each(|(y, &x)| *y = 1.0 + x);
     (2..inputs).for_each(|index| add(y, term(index)));
@@ -78,6 +91,7 @@ pub(crate) fn modulate_backward(
     });
 }
 
+#[inline(always)]
 fn add(y: &mut [f32], x: &[f32]) {
     y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
 }

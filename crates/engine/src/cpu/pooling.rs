@@ -26,21 +26,25 @@ pub(crate) fn max(level: Level, size: usize, input: Shape, x: &[f32], y: &mut [f
         let x = &x[image * input.len()..][..input.len()];
         vectorise!(level, || {
             for (row, y) in y.chunks_exact_mut(line).enumerate() {
-                for (column, y) in y.chunks_exact_mut(input.channels).enumerate() {
-                    for tap in 0..size * size {
-                        let x = window_pixel(x, input, size, (row, column), tap);
-                        if tap == 0 {
-                            y.copy_from_slice(x);
-                        } else {
-                            y.iter_mut()
-                                .zip(x)
-                                .for_each(|(best, &x)| *best = if wins(x, *best) { x } else { *best });
-                        }
-                    }
-                }
+                max_of_row(size, input, &x[row * size * input.width * input.channels..], y);
             }
         });
     });
+}
+
+/// One row of windows, from where its first line begins in `x`.
+#[inline(always)]
+pub(crate) fn max_of_row(size: usize, input: Shape, x: &[f32], y: &mut [f32]) {
+    for (column, y) in y.chunks_exact_mut(input.channels).enumerate() {
+        for tap in 0..size * size {
+            let x = window_pixel(x, input, size, (0, column), tap);
+            if tap == 0 {
+                y.copy_from_slice(x);
+            } else {
+                y.iter_mut().zip(x).for_each(|(best, &x)| *best = if wins(x, *best) { x } else { *best });
+            }
+        }
+    }
 }
 
 fn window_pixel(x: &[f32], input: Shape, size: usize, (row, column): (usize, usize), tap: usize) -> &[f32] {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 /// Below this many multiply-adds (or touched values) waking other threads costs more than it saves.
-const WORTH_SHARING: usize = 1 << 16;
+pub(crate) const WORTH_SHARING: usize = 1 << 16;
 
 /// Do `task` for `0..count`, on all threads if the `work` altogether is worth it.
 pub(crate) fn each(count: usize, work: usize, task: impl Fn(usize) + Sync) {

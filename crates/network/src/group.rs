@@ -1,0 +1,89 @@
+//! Which values of a plan an engine computes together.
+
+use redyn_engine::{Activation, Interaction, Op};
+
+use crate::plan::Plan;
+use crate::unroll::{Key, Value, ValueId};
+
+/// Values computed together, at the place of the first of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// One value.
+    One(ValueId),
+    /// What follows the convolutions of an area.
+    Stage(Stage),
+}
+
+/// A layer norm with what precedes and follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    /// The combined drives, if nobody else reads them.
+    pub(crate) combined: Option<(ValueId, Interaction)>,
+    pub(crate) normalised: ValueId,
+    pub(crate) activation: Activation,
+    /// The pooled map and the side of the windows.
+    pub(crate) pooled: Option<(ValueId, usize)>,
+}
+
+impl Group {
+    /// The values, in their order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = ValueId> + use<> {
+        let values = match *self {
+            Self::One(value) => [Some(value), None, None],
+            Self::Stage(stage) => [
+                stage.combined.map(|(value, _)| value),
+                Some(stage.normalised),
+                stage.pooled.map(|(value, _)| value),
+            ],
+        };
+        values.into_iter().flatten()
+    }
+
+    /// The values that are there afterwards; combined drives are only if they are kept on purpose.
+    pub(crate) fn results(&self) -> impl Iterator<Item = ValueId> + use<> {
+        let combined = match self {
+            Self::Stage(Stage { combined: Some((value, _)), .. }) => Some(*value),
+            _ => None,
+        };
+        self.values().filter(move |&value| Some(value) != combined)
+    }
+}
+
+fn op(value: &Value) -> Option<Op> {
+    value.op().map(|(op, _)| *op)
+}
+
+/// Every value in one group, in an order in which inputs come before their readers.
+///
+/// What becomes of an image alone is grouped; what is the same for all images is computed
+/// once and can take its time.
+pub(crate) fn groups(plan: &Plan) -> Vec<Group> {
+    let values = &plan.values;
+    let mut readers: Vec<Vec<ValueId>> = vec![Vec::new(); values.len()];
+    for (id, value) in values.iter().enumerate() {
+        for &input in value.inputs() {
+            readers[input].push(id);
+        }
+    }
+    let mut taken = vec![false; values.len()];
+    let mut stages = vec![None; values.len()];
+    for (id, value) in values.iter().enumerate().filter(|(_, value)| value.per_image) {
+        let Some(Op::LayerNorm(activation)) = op(value) else { continue };
+        let input = value.inputs()[0];
+        let alone = readers[input] == [id] && plan.outputs.iter().all(|output| output.value != input);
+        let combined = match op(&values[input]) {
+            Some(Op::Combine(how)) if alone => Some((input, how)),
+            _ => None,
+        };
+        let pooled = readers[id].iter().find_map(|&reader| match values[reader].key {
+            Key::Apply { op: Op::MaxPool { size }, .. } => Some((reader, size)),
+            _ => None,
+        });
+        let stage = Stage { combined, normalised: id, activation, pooled };
+        let group = Group::Stage(stage);
+        group.values().for_each(|value| taken[value] = true);
+        let first = group.values().next().expect("a stage has values");
+        stages[first] = Some(group);
+    }
+    (0..values.len()).filter_map(|id| stages[id].or_else(|| (!taken[id]).then_some(Group::One(id)))).collect()
+}
