@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use redyn_core::random::Stream;
 use redyn_engine::{Cpu, Engine};
-use redyn_network::{OutputGradient, Plan, Request, Session, Tensor, Weights};
-use redyn_train::{Adam, log_probabilities, negative_log_likelihood};
+use redyn_network::{Plan, Request, Session, Tensor, Weights};
+use redyn_train::{Adam, Recipe, batch_gradients, log_probabilities};
 use redyn_zoo::{Network, build, read_weights, write_weights};
 use serde::{Deserialize, Serialize};
 
@@ -113,21 +113,16 @@ impl<'e> Ours<'e> {
         outputs.concat()
     }
 
-    /// One update, as [`redyn_train::Trainer`] does it; the loss before it, summed over steps.
+    /// One update, as [`redyn_train::Trainer`] does it, with as many parts as threads; the loss
+    /// before it, summed over steps.
     pub(crate) fn train(&mut self) -> f64 {
-        let mut outputs = Vec::with_capacity(self.steps);
-        let mut loss = 0.0;
-        let n = self.labels.len() as f64;
-        let tape = self.session.record(&self.images, |emission| {
-            let step = negative_log_likelihood(&self.logits(emission.value), &self.labels, 1.0 / n);
-            loss += step.sum / n;
-            let (tap, step, gradient) = (emission.tap, emission.step, step.gradient);
-            outputs.push(OutputGradient { tap, step, gradient });
-        });
-        let gradients = self.session.backward(tape, outputs);
-        self.adam.update(&self.network.graph, &mut self.weights, &gradients);
+        let at_once = rayon::current_num_threads();
+        let part = self.labels.len().div_ceil(at_once);
+        let recipe = Recipe { part, steps: self.steps, ..Recipe::default() };
+        let of_batch = batch_gradients(&self.session, &recipe, (&self.images, &self.labels), at_once);
+        self.adam.update(&self.network.graph, &mut self.weights, &of_batch.gradients);
         self.session.load(&self.weights);
-        loss
+        of_batch.loss(&recipe)
     }
 
     /// Seconds of some forward passes or training steps.

@@ -24,5 +24,6 @@ pub use adam::Adam;
 pub use error::TrainError;
 pub use loss::{LossTiming, StepLoss, log_probabilities, negative_log_likelihood};
 pub use metrics::{Metrics, Row};
+pub use part::{BatchGradients, batch_gradients};
 pub use recipe::{Augment, Recipe, RunRecord};
 pub use trainer::{Ending, Progress, Setting, Trainer, read_record};

@@ -4,37 +4,68 @@
 //! its own and with the memory of its own activations. What they give is summed in their
 //! order: neither their number at once nor the number of threads changes a bit.
 
+use rayon::prelude::*;
 use redyn_engine::Engine;
 use redyn_network::{OutputGradient, Session};
 
 use crate::metrics::Sums;
 use crate::{Recipe, negative_log_likelihood};
 
-/// Images that run through the network at once, and their classes.
-#[derive(Clone, Copy)]
-pub(crate) struct Part<'a> {
-    /// `[image, row, column, channel]`
-    pub(crate) images: &'a [f32],
-    pub(crate) labels: &'a [usize],
+/// Losses of a batch, and the gradients of their weighted sum.
+pub struct BatchGradients {
+    pub(crate) sums: Sums,
+    /// By parameter of the graph, in its shape in checkpoints, flattened; `None` where no
+    /// output depends on it.
+    pub gradients: Vec<Option<Vec<f32>>>,
 }
 
-/// What a part adds to its batch's loss and gradients.
-pub(crate) struct Contribution {
-    pub(crate) sums: Sums,
-    /// By parameter of the graph.
-    pub(crate) gradients: Vec<Option<Vec<f32>>>,
+/// Losses and gradients of a batch: `∂/∂w Σ_t weight(t) · mean_n −ln p_n(t)[y_n]`.
+///
+/// The batch is divided into parts as the recipe says, `at_once` of which run side by side;
+/// no bit depends on `at_once`.
+///
+/// # Shapes
+/// - `images`: `[image, row, column, channel]`
+/// - `labels`: `[image]`
+///
+/// # Panics
+/// If there is no image.
+pub fn batch_gradients<E: Engine>(
+    session: &Session<E>,
+    recipe: &Recipe,
+    (images, labels): (&[f32], &[usize]),
+    at_once: usize,
+) -> BatchGradients {
+    let mut total = None::<BatchGradients>;
+    for side_by_side in Part::divide(images, labels, recipe.part).chunks(at_once) {
+        let run = |part: &Part| part.run(session, recipe, labels.len());
+        for next in side_by_side.par_iter().map(run).collect::<Vec<_>>() {
+            match &mut total {
+                Some(total) => total.add(next),
+                none => *none = Some(next),
+            }
+        }
+    }
+    total.expect("a batch has images")
+}
+
+/// Images that run through the network at once, and their classes.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    images: &'a [f32],
+    labels: &'a [usize],
 }
 
 impl<'a> Part<'a> {
     /// A batch divided into parts of `size` images; the last one may have fewer.
-    pub(crate) fn divide(images: &'a [f32], labels: &'a [usize], size: usize) -> Vec<Self> {
+    fn divide(images: &'a [f32], labels: &'a [usize], size: usize) -> Vec<Self> {
         let pixels = images.len() / labels.len();
         let parts = images.chunks(size * pixels).zip(labels.chunks(size));
         parts.map(|(images, labels)| Self { images, labels }).collect()
     }
 
     /// Loss and gradients, as those of a mean over `batch` images.
-    pub(crate) fn run<E: Engine>(self, session: &Session<E>, recipe: &Recipe, batch: usize) -> Contribution {
+    fn run<E: Engine>(self, session: &Session<E>, recipe: &Recipe, batch: usize) -> BatchGradients {
         let mut sums = Sums::new(recipe.steps);
         let mut outputs = Vec::with_capacity(recipe.steps);
         let tape = session.record(self.images, |emission| {
@@ -53,13 +84,18 @@ impl<'a> Part<'a> {
             }
         });
         sums.n += self.labels.len();
-        Contribution { sums, gradients: session.backward(tape, outputs) }
+        BatchGradients { sums, gradients: session.backward(tape, outputs) }
     }
 }
 
-impl Contribution {
+impl BatchGradients {
+    /// The weighted sum over steps of the mean losses, in nats.
+    pub fn loss(&self, recipe: &Recipe) -> f64 {
+        recipe.loss.total(&self.sums.loss) / self.sums.n as f64
+    }
+
     /// Add the part that comes next.
-    pub(crate) fn add(&mut self, next: Self) {
+    fn add(&mut self, next: Self) {
         self.sums.add(&next.sums);
         for (total, part) in self.gradients.iter_mut().zip(next.gradients) {
             match (total, part) {

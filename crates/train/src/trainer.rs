@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rayon::prelude::*;
 use redyn_core::{Bytes, Stop};
 use redyn_engine::Engine;
 use redyn_network::{Plan, Request, Session, Weights};
-use redyn_stimuli::{Augmentation, Batch, DataSet, Loader, LoaderOptions, Normalisation, Order, Stimuli};
+use redyn_stimuli::{Augmentation, DataSet, Loader, LoaderOptions, Normalisation, Order, Stimuli};
 use redyn_zoo::{Network, digest, write_weights};
 
 use crate::checkpoint::{Checkpoint, Position};
 use crate::metrics::{Row, Sums};
-use crate::part::{Contribution, Part};
+use crate::part::{BatchGradients, batch_gradients};
 use crate::{Adam, Augment, Metrics, Recipe, RunRecord, TrainError, negative_log_likelihood};
 
 /// Seconds between checkpoints within an epoch.
@@ -95,8 +94,6 @@ impl<'a, E: Engine> Trainer<'a, E> {
         if folder.join(CHECKPOINT).exists() {
             return Err(TrainError::Exists { path: folder.to_owned() });
         }
-        std::fs::create_dir_all(folder)
-            .map_err(|source| TrainError::File { path: folder.to_owned(), source })?;
         let weights = Weights::initial(&network.graph, recipe.seed);
         let position = Position {
             epoch: 0,
@@ -109,6 +106,8 @@ impl<'a, E: Engine> Trainer<'a, E> {
         let state = Checkpoint { weights, adam: Adam::new(recipe.learning_rate), position };
         let record = new_record(engine, network, data, recipe, setting)?;
         let mut trainer = Self::assemble(engine, network, data, record, setting, state)?;
+        std::fs::create_dir_all(folder)
+            .map_err(|source| TrainError::File { path: folder.to_owned(), source })?;
         trainer.keep("epoch_-1.safetensors", -1)?;
         if let Some((name, rows)) = trainer.validate(&Stop::default())? {
             trainer.state.position.metrics.0.extend(rows.rows(-1, &name));
@@ -231,8 +230,10 @@ impl<'a, E: Engine> Trainer<'a, E> {
                 return Ok(Ending::Stopped);
             }
             let batch = batch?;
-            let Contribution { sums, gradients } = self.gradients(&batch, &recipe);
-            let loss = recipe.loss.total(&sums.loss) / batch.len() as f64;
+            let images = (&batch.images[..], &batch.labels[..]);
+            let of_batch = batch_gradients(&self.session, &recipe, images, self.parts_at_once);
+            let loss = of_batch.loss(&recipe);
+            let BatchGradients { sums, gradients } = of_batch;
             let finite =
                 loss.is_finite() && gradients.iter().flatten().flatten().all(|value| value.is_finite());
             if !finite {
@@ -286,22 +287,6 @@ impl<'a, E: Engine> Trainer<'a, E> {
             first_batch: self.state.position.batch,
             ..LoaderOptions::new(recipe.batch, self.normalisation)
         }
-    }
-
-    /// Losses of a batch and the gradients of all parameters, part by part, several at once.
-    fn gradients(&self, batch: &Batch, recipe: &Recipe) -> Contribution {
-        let mut total = None::<Contribution>;
-        for side_by_side in Part::divide(&batch.images, &batch.labels, recipe.part).chunks(self.parts_at_once)
-        {
-            let run = |part: &Part| part.run(&self.session, recipe, batch.len());
-            for next in side_by_side.par_iter().map(run).collect::<Vec<_>>() {
-                match &mut total {
-                    Some(total) => total.add(next),
-                    none => *none = Some(next),
-                }
-            }
-        }
-        total.expect("a batch has images")
     }
 
     /// Loss and accuracy on the validation split.

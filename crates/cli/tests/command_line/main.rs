@@ -1,5 +1,6 @@
 //! The program as a person meets it: what it prints, what it refuses, what survives it.
 
+mod any_machine;
 mod bad_input;
 mod bad_stores;
 mod common;
