@@ -27,8 +27,8 @@ pub(crate) struct Position {
     pub(crate) batch: usize,
     /// What the epoch has seen so far.
     pub(crate) sums: Sums,
-    /// Loss of the last batch, summed over steps.
-    pub(crate) last_loss: f64,
+    /// Loss of the last batch, summed over steps; none before the first update.
+    pub(crate) last_loss: Option<f64>,
     /// Updates of the optimiser.
     pub(crate) updates: u64,
     /// Finished epochs.
@@ -84,5 +84,28 @@ impl Checkpoint {
             adam.moments.insert(name, (m, v));
         }
         Ok(Self { weights, adam, position })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_from_before_the_first_update_is_read_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let graph = redyn_zoo::build("blt64:width=0.05,image_size=8,classes=3").unwrap().graph;
+        let position = Position {
+            epoch: 0,
+            batch: 0,
+            sums: Sums::new(3),
+            last_loss: None,
+            updates: 0,
+            metrics: Metrics::default(),
+        };
+        let written = Checkpoint { weights: Weights::initial(&graph, 1), adam: Adam::new(1e-3), position };
+        written.write(&path).unwrap();
+        assert_eq!(Checkpoint::read(&path, Adam::new(1e-3)).unwrap(), written);
     }
 }

@@ -55,7 +55,7 @@ pub enum TrainError {
         now: String,
     },
     /// The loss is not a number any more.
-    #[error("the loss became {loss} at epoch {epoch}, batch {batch}; the last finite loss was {last}")]
+    #[error("the loss became {loss} at epoch {epoch}, batch {batch}; {}", before(*.last))]
     NotFinite {
         /// Epoch, from 0.
         epoch: usize,
@@ -63,8 +63,8 @@ pub enum TrainError {
         batch: usize,
         /// The loss.
         loss: f64,
-        /// The loss of the batch before, summed over steps.
-        last: f64,
+        /// The loss of the batch before, summed over steps, if there was one.
+        last: Option<f64>,
     },
     /// A file of the run that cannot be read or written.
     #[error("{path}: {source}")]
@@ -91,6 +91,10 @@ pub enum TrainError {
     /// Something about weights files.
     #[error(transparent)]
     Weights(#[from] ZooError),
+}
+
+fn before(last: Option<f64>) -> String {
+    last.map_or("it was the first".into(), |last| format!("the last finite loss was {last}"))
 }
 
 impl Diagnose for TrainError {

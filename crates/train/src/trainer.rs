@@ -99,7 +99,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
             epoch: 0,
             batch: 0,
             sums: Sums::new(recipe.steps),
-            last_loss: f64::NAN,
+            last_loss: None,
             updates: 0,
             metrics: Metrics::default(),
         };
@@ -247,7 +247,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
             adam.update(&self.network.graph, weights, &gradients);
             self.session.load(weights);
             position.updates = adam.updates;
-            position.last_loss = loss;
+            position.last_loss = Some(loss);
             position.batch = batch.number + 1;
             watch(&self.progress(batches, None));
             if saved.elapsed().as_secs_f64() > CHECKPOINT_EVERY {

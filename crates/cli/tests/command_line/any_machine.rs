@@ -22,7 +22,7 @@ fn neither_threads_nor_memory_change_a_byte_of_a_run_or_a_store() {
     let large = machine("3", "1G");
     // One part at a time, and images read again and again.
     let small = machine("1", "3M");
-    assert!(large.contains_key("weights.safetensors") && large.len() > 10, "{:?}", large.keys());
+    assert!(large.contains_key("weights.safetensors") && large.len() > 6, "{:?}", large.keys());
     for (name, bytes) in &large {
         assert!(small.get(name) == Some(bytes), "{name} differs");
     }

@@ -52,17 +52,25 @@ fn a_run_killed_again_and_again_ends_with_the_same_metrics_and_weights() {
     let interrupted = Room::new();
     let mut stream = Stream::new(3, &[]);
     let mut killed = 0;
-    // Once with a record and no checkpoint yet, then at any moment.
+    // Once with a record and no checkpoint yet.
     let mut child = interrupted.begin(&train("run"));
     wait_for(&mut child, || interrupted.exists("run/record.json"));
     child.kill().unwrap();
     child.wait().unwrap();
-    for _ in 0..8 {
+    let go_on = || {
         let begun = interrupted.exists("run/checkpoint.safetensors");
-        let child = interrupted.begin(&format!("{}{}", train("run"), if begun { " --resume" } else { "" }));
-        killed += usize::from(kill_within(child, whole, &mut stream));
+        format!("{}{}", train("run"), if begun { " --resume" } else { "" })
+    };
+    // Then with a checkpoint and no update yet.
+    let mut child = interrupted.begin(&go_on());
+    wait_for(&mut child, || interrupted.exists("run/checkpoint.safetensors"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Then at any moment.
+    for _ in 0..8 {
+        killed += usize::from(kill_within(interrupted.begin(&go_on()), whole, &mut stream));
     }
-    interrupted.fine(&format!("{} --resume", train("run")));
+    interrupted.fine(&go_on());
     assert!(killed > 0, "it was never killed: this test saw nothing");
     let found = interrupted.files("run");
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
