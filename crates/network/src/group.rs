@@ -87,3 +87,35 @@ pub(crate) fn groups(plan: &Plan) -> Vec<Group> {
     }
     (0..values.len()).filter_map(|id| stages[id].or_else(|| (!taken[id]).then_some(Group::One(id)))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use redyn_engine::{Bias, Cpu, Engine, Interaction, Shape};
+
+    use crate::{Init, Plan, Request, Session, Sketch, Weights};
+
+    #[test]
+    fn a_map_that_is_read_beside_its_pool_is_kept_until_then() {
+        let sketch = Sketch::new(Shape::map(8, 8, 3), |_, _, _| Init::default_of(9));
+        let map = sketch.image().conv("conv", 4, 3, Bias::Absent).layer_norm("norm");
+        // Read before the pool in the order of the plan, after it in the order of the groups.
+        let beside = map.average_pool().linear("beside", 5, Bias::Absent);
+        let pooled = map.max_pool().average_pool().linear("pooled", 5, Bias::Absent);
+        sketch.tap("readout", beside.combine(Interaction::Additive, &[Some(pooled)]));
+        let graph = sketch.finish().unwrap();
+        let (cpu, weights) = (Cpu::default(), Weights::initial(&graph, 1));
+        let images: Vec<f32> = (0..2 * 8 * 8 * 3).map(|index| (index as f32 * 0.7).sin()).collect();
+        let request = Request::readout(2);
+        let bits = [Plan::new(&graph, &request), Plan::published(&graph, &request)].map(|plan| {
+            let mut bits = Vec::new();
+            Session::new(&cpu, &graph, plan.unwrap(), &weights).unwrap().run(&images, |emission| {
+                let mut values = vec![0.0; 2 * emission.shape.len()];
+                cpu.read(emission.value, &mut values);
+                bits.extend(values.into_iter().map(f32::to_bits));
+            });
+            bits
+        });
+        assert_eq!(bits[0], bits[1]);
+        assert_eq!(bits[0].len(), 2 * 2 * 5);
+    }
+}

@@ -88,12 +88,12 @@ pub struct Cost {
 pub struct Plan {
     pub(crate) values: Vec<Value>,
     pub(crate) outputs: Vec<Output>,
-    /// For every value, the last value computed from it (itself if there is none).
-    pub(crate) last_reader: Vec<ValueId>,
     pub(crate) tap_names: Vec<String>,
     pub(crate) n_parameters: usize,
     /// All values, in the groups and the order they are computed in.
     pub(crate) groups: Vec<Group>,
+    /// For every group, the values that nobody reads any more after it.
+    pub(crate) freed: Vec<Vec<ValueId>>,
     steps: usize,
 }
 
@@ -197,17 +197,11 @@ impl Plan {
         for output in &mut outputs {
             output.value = renamed[output.value];
         }
-        let mut last_reader: Vec<ValueId> = (0..kept.len()).collect();
-        for (id, value) in kept.iter().enumerate() {
-            for &input in value.inputs() {
-                last_reader[input] = id;
-            }
-        }
         let mut plan = Self {
             groups: (0..kept.len()).map(Group::One).collect(),
             values: kept,
             outputs,
-            last_reader,
+            freed: Vec::new(),
             tap_names: request.taps.iter().map(|tap| tap.name.clone()).collect(),
             n_parameters: graph.parameters.len(),
             steps: request.steps,
@@ -215,7 +209,22 @@ impl Plan {
         if !keep_all {
             plan.groups = groups(&plan);
         }
+        plan.freed = plan.freed_after_groups();
         plan
+    }
+
+    /// Reading is a matter of groups: a value may be computed before others of lower number.
+    fn freed_after_groups(&self) -> Vec<Vec<ValueId>> {
+        let mut last_group = vec![0; self.values.len()];
+        for (index, group) in self.groups.iter().enumerate() {
+            for id in group.values() {
+                last_group[id] = index;
+                self.values[id].inputs().iter().for_each(|&input| last_group[input] = index);
+            }
+        }
+        let mut freed = vec![Vec::new(); self.groups.len()];
+        last_group.iter().enumerate().for_each(|(id, &group)| freed[group].push(id));
+        freed
     }
 
     /// Number of steps.
@@ -297,30 +306,17 @@ impl Plan {
 
     fn walk(&self, mut visit: impl FnMut(Event, Shape)) {
         let mut alive = vec![false; self.values.len()];
-        for group in &self.groups {
+        for (group, freed) in self.groups.iter().zip(&self.freed) {
             for id in group.results().filter(|&id| self.values[id].per_image) {
                 alive[id] = true;
                 visit(Event::Computed, self.values[id].shape);
             }
-            for freed in self.freed_after(group) {
+            for &freed in freed {
                 if std::mem::take(&mut alive[freed]) {
                     visit(Event::Freed, self.values[freed].shape);
                 }
             }
         }
-    }
-
-    /// The values that nobody reads any more after a group, those of the group included.
-    pub(crate) fn freed_after(&self, group: &Group) -> Vec<ValueId> {
-        let here: Vec<ValueId> = group.values().collect();
-        let inputs = here.iter().flat_map(|&id| self.values[id].inputs().iter().copied());
-        let mut freed: Vec<ValueId> = inputs
-            .chain(here.iter().copied())
-            .filter(|&value| here.contains(&self.last_reader[value]))
-            .collect();
-        freed.sort_unstable();
-        freed.dedup();
-        freed
     }
 
     /// The values that must survive the forward pass for the backward pass.

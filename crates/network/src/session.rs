@@ -139,7 +139,7 @@ impl<'e, E: Engine> Session<'e, E> {
         assert_eq!(images.len() % self.image.len(), 0, "a whole number of images");
         let batch = images.len() / self.image.len();
         let mut alive: Vec<Option<E::Value>> = plan.values.iter().map(|_| None).collect();
-        for group in &plan.groups {
+        for (group, freed) in plan.groups.iter().zip(&plan.freed) {
             match group {
                 Group::One(id) if !plan.values[*id].per_image => {}
                 Group::One(id) => {
@@ -162,7 +162,7 @@ impl<'e, E: Engine> Session<'e, E> {
                     });
                 }
             }
-            for freed in plan.freed_after(group) {
+            for &freed in freed {
                 if !kept[freed] {
                     alive[freed] = None;
                 }
