@@ -78,6 +78,23 @@ pub trait Engine: Sync {
     fn finish(&self, gradient: Self::Gradient) -> Vec<f32>;
 }
 
+/// An engine that also carries changes forward, which a plan walked backwards does not need
+/// but the stability of a network's dynamics does.
+pub trait Tangents: Engine {
+    /// Jacobian-vector product of `op`: given changes of its inputs (`None`: it does not
+    /// change), the change of its output.
+    ///
+    /// `inputs` are those of the forward application. At least one of them changes; changes
+    /// have one batch, also those of inputs that all images share.
+    fn tangent(
+        &self,
+        op: &Op,
+        weights: &[&Self::Weight],
+        inputs: &[&Self::Value],
+        tangents: &[Option<&Self::Value>],
+    ) -> Self::Value;
+}
+
 /// What was kept of a forward application, as [`Op::reads`] asks.
 pub struct Saved<'a, V> {
     /// The inputs, where kept, else `None`; always as many as the operation had.

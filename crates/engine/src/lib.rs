@@ -14,6 +14,6 @@ mod op;
 mod shape;
 
 pub use cpu::{Cpu, Kernels};
-pub use engine::{Engine, Saved, Stage, Staged};
+pub use engine::{Engine, Saved, Stage, Staged, Tangents};
 pub use op::{Activation, Bias, Conv, ConvTranspose, Interaction, Op, OpError, Reads, ScaleFactor};
 pub use shape::Shape;

@@ -5,6 +5,7 @@
 //! `dx = (h − mean(h) − x̂ · mean(h · x̂)) / √(σ² + ε)`, `dγ = Σ g · x̂`, `dβ = Σ g`.
 #![allow(clippy::inline_always)]
 
+use super::pointwise::of_image;
 use super::simd::{Level, vectorise};
 use super::tasks::{each_chunk, each_chunk_pair};
 use crate::Activation;
@@ -217,5 +218,44 @@ fn input_gradient(activation: Activation, affine: Affine, moments: Moments, x: &
     let (mean_h, mean_product) = ((sum / length as f64) as f32, (product / length as f64) as f32);
     for (h, &x) in gradient.iter_mut().zip(x) {
         *h = (*h - mean_h - (x - mean) * inverse * mean_product) * inverse;
+    }
+}
+
+/// Jacobian-vector product: `tangent` enters as the change of the input and leaves as that of
+/// the output, `dy = a′ · γ · (dx − mean(dx) − x̂ · mean(x̂ · dx)) / √(σ² + ε)`.
+///
+/// # Shapes
+/// - `x`: `[batch or 1, length]`
+/// - `tangent`: `[batch, length]`
+pub(crate) fn tangent(
+    level: Level,
+    activation: Activation,
+    affine: Affine,
+    x: &[f32],
+    tangent: &mut [f32],
+) {
+    let length = affine.scale.len();
+    let work = 4 * tangent.len();
+    each_chunk(tangent, length, work, |image, tangent| {
+        let x = of_image(x, length, image);
+        vectorise!(level, || output_tangent(activation, affine, x, tangent));
+    });
+}
+
+#[inline(always)]
+fn output_tangent(activation: Activation, affine: Affine, x: &[f32], tangent: &mut [f32]) {
+    let Moments { mean, inverse } = moments(x);
+    let mut sums = TwoSums::default();
+    sums.add(tangent, x, |dx, x| {
+        let dx = f64::from(dx);
+        (dx, dx * f64::from((x - mean) * inverse))
+    });
+    let (sum, product) = sums.totals();
+    let n = x.len() as f64;
+    let (mean_dx, mean_product) = ((sum / n) as f32, (product / n) as f32);
+    for (((dx, &x), &scale), &shift) in tangent.iter_mut().zip(x).zip(affine.scale).zip(affine.shift) {
+        let unit = (x - mean) * inverse;
+        let change = (*dx - mean_dx - unit * mean_product) * inverse * scale;
+        *dx = if passes(activation, unit * scale + shift) { change } else { 0.0 };
     }
 }

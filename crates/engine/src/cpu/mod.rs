@@ -14,6 +14,7 @@ mod pool;
 mod pooling;
 mod product;
 mod simd;
+mod tangent;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -133,6 +133,24 @@ pub(crate) fn rectify_backward(level: Level, y: &[f32], gradient: &mut [f32]) {
     });
 }
 
+/// Jacobian-vector product of [`rectify`]: what changes passes where the input is positive,
+/// or NaN.
+///
+/// # Shapes
+/// - `x`: `[batch or 1, length]`
+/// - `tangent`: `[batch, length]`
+pub(crate) fn rectify_tangent(level: Level, length: usize, x: &[f32], tangent: &mut [f32]) {
+    each_piece(tangent, length, |image, first, tangent| {
+        let x = &of_image(x, length, image)[first..][..tangent.len()];
+        vectorise!(level, || {
+            tangent
+                .iter_mut()
+                .zip(x)
+                .for_each(|(tangent, &x)| *tangent = if x <= 0.0 { 0.0 } else { *tangent });
+        });
+    });
+}
+
 /// Sum over images, in their order, in f64.
 ///
 /// # Shapes

@@ -1,6 +1,7 @@
 //! Largest values of windows, and means over maps.
 #![allow(clippy::inline_always)]
 
+use super::pointwise::of_image;
 use super::simd::{Level, vectorise};
 use super::tasks::each_chunk;
 use crate::Shape;
@@ -88,6 +89,34 @@ pub(crate) fn max_backward(level: Level, size: usize, input: Shape, [x, dy]: [&[
                 }
             }
         });
+    });
+}
+
+/// Jacobian-vector product of [`max`]: the change of each window's first maximum.
+///
+/// # Shapes
+/// - `x`: `[batch or 1, input]`
+/// - `dx`: `[batch, input]`
+/// - `dy`: `[batch, height / size, width / size, channels]`
+pub(crate) fn max_tangent(size: usize, input: Shape, [x, dx]: [&[f32]; 2], dy: &mut [f32]) {
+    let (height, width) = (input.height / size, input.width / size);
+    let work = dx.len();
+    each_chunk(dy, height * width * input.channels, work, |image, dy| {
+        let x = of_image(x, input.len(), image);
+        let dx = of_image(dx, input.len(), image);
+        let mut best = vec![0.0; input.channels];
+        for (index, dy) in dy.chunks_exact_mut(input.channels).enumerate() {
+            let window = (index / width, index % width);
+            for tap in 0..size * size {
+                let x = window_pixel(x, input, size, window, tap);
+                let dx = window_pixel(dx, input, size, window, tap);
+                for channel in 0..input.channels {
+                    if tap == 0 || wins(x[channel], best[channel]) {
+                        (best[channel], dy[channel]) = (x[channel], dx[channel]);
+                    }
+                }
+            }
+        }
     });
 }
 

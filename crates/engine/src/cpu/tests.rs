@@ -5,7 +5,9 @@ use redyn_core::random::Stream;
 use super::naive;
 use super::simd::Level;
 use super::{Cpu, Kernels, Value, Weight};
-use crate::{Activation, Bias, Conv, ConvTranspose, Engine, Interaction, Op, Saved, ScaleFactor, Shape};
+use crate::{
+    Activation, Bias, Conv, ConvTranspose, Engine, Interaction, Op, Saved, ScaleFactor, Shape, Tangents,
+};
 
 /// Largest difference allowed, in units of the largest value: rounding of sums of some
 /// hundred f32 products.
@@ -23,6 +25,7 @@ fn tolerance(cpu: &Cpu) -> f64 {
 }
 
 /// An operation with random weights and inputs.
+#[derive(Clone)]
 struct Case {
     op: Op,
     shapes: Vec<Shape>,
@@ -274,6 +277,60 @@ fn naive_gradients_are_slopes() {
             let (above, below) = (at(STEP), at(-2.0 * STEP));
             let slope = (above - below) / (2.0 * STEP);
             assert!((slope - gradients[index]).abs() < 1e-6, "{:?}: {slope} {}", case.op, gradients[index]);
+        }
+    }
+}
+
+#[test]
+fn tangents_are_the_transpose_of_gradients() {
+    // ⟨dy, J dx⟩ = ⟨Jᵀ dy, dx⟩ up to rounding, with the gradients tested above; changes of one
+    // input after the other, then of all.
+    for case in convolutions().into_iter().chain(others()) {
+        for cpu in every_path() {
+            let batch = case.batch();
+            let repeated: Vec<Vec<f32>> = case
+                .inputs
+                .iter()
+                .zip(&case.batches)
+                .map(|(input, &own)| if own == batch { input.clone() } else { input.repeat(batch) })
+                .collect();
+            let all = Case { batches: vec![batch; case.batches.len()], inputs: repeated, ..case.clone() };
+            let gradients = all.run(&cpu).inputs;
+            let weights: Vec<Weight> =
+                case.weights.iter().map(|(shape, data)| cpu.weight(shape, data)).collect();
+            let weights: Vec<&Weight> = weights.iter().collect();
+            let value = |shape, batch, data: &[f32]| cpu.value(shape, batch, data);
+            let inputs: Vec<Value> = (0..case.shapes.len())
+                .map(|index| value(case.shapes[index], case.batches[index], &case.inputs[index]))
+                .collect();
+            let mut stream = Stream::new(5, &[]);
+            let changes: Vec<Vec<f32>> =
+                case.shapes.iter().map(|shape| random(shape.len() * batch, &mut stream)).collect();
+            let changed: Vec<Value> =
+                (0..inputs.len()).map(|index| value(case.shapes[index], batch, &changes[index])).collect();
+            for which in (0..inputs.len()).map(Some).chain([None]) {
+                let moves = |index: usize| which.is_none_or(|which| which == index);
+                let tangents: Vec<_> =
+                    changed.iter().enumerate().map(|(index, dx)| moves(index).then_some(dx)).collect();
+                let inputs: Vec<&Value> = inputs.iter().collect();
+                let tangent = cpu.tangent(&case.op, &weights, &inputs, &tangents);
+                assert_eq!(tangent.batch, batch);
+                let dot = |a: &[f32], b: &[f32]| -> f64 {
+                    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+                };
+                let forwards = dot(&tangent.values, &case.dy);
+                let backwards: f64 = (0..inputs.len())
+                    .filter(|&index| moves(index))
+                    .map(|index| dot(&gradients[index], &changes[index]))
+                    .sum();
+                let size = dot(&tangent.values, &tangent.values).sqrt() * dot(&case.dy, &case.dy).sqrt();
+                assert!(
+                    (forwards - backwards).abs() <= tolerance(&cpu) * size.max(1e-3),
+                    "{} {:?}: {forwards} and {backwards}",
+                    cpu.path(),
+                    case.op
+                );
+            }
         }
     }
 }
