@@ -69,6 +69,12 @@ pub enum NetworkError {
         /// Number of steps.
         steps: usize,
     },
+    /// A network without recurrence was asked for its dynamics.
+    #[error("the network has no recurrent connection, so no state that steps could change")]
+    NoState,
+    /// A signal that later steps read cannot be asked for.
+    #[error("a signal that later steps read has no name")]
+    StateWithoutName,
     /// No steps at all.
     #[error("a network runs for at least one step")]
     NoSteps,

@@ -106,6 +106,11 @@ impl<'e, E: Engine> Session<'e, E> {
         constants
     }
 
+    /// Values of one image.
+    pub(crate) fn image_len(&self) -> usize {
+        self.image.len()
+    }
+
     pub(crate) fn apply(&self, id: ValueId, inputs: &[&E::Value]) -> E::Value {
         let (op, weights) = self.plan.values[id].op().expect("the image is not computed");
         self.engine.forward(op, &self.weights_of(weights), inputs)

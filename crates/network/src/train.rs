@@ -7,7 +7,7 @@ use crate::unroll::ValueId;
 
 /// A forward pass with everything its backward pass reads.
 pub struct Tape<V> {
-    alive: Vec<Option<V>>,
+    pub(crate) alive: Vec<Option<V>>,
 }
 
 /// The gradient of one requested value.

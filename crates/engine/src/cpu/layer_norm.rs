@@ -227,13 +227,7 @@ fn input_gradient(activation: Activation, affine: Affine, moments: Moments, x: &
 /// # Shapes
 /// - `x`: `[batch or 1, length]`
 /// - `tangent`: `[batch, length]`
-pub(crate) fn tangent(
-    level: Level,
-    activation: Activation,
-    affine: Affine,
-    x: &[f32],
-    tangent: &mut [f32],
-) {
+pub(crate) fn tangent(level: Level, activation: Activation, affine: Affine, x: &[f32], tangent: &mut [f32]) {
     let length = affine.scale.len();
     let work = 4 * tangent.len();
     each_chunk(tangent, length, work, |image, tangent| {

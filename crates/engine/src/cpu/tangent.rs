@@ -6,13 +6,7 @@ use super::{Cpu, Value, Weight, pointwise, pooling, route};
 use crate::{Activation, Interaction, Op, Shape, Tangents};
 
 impl Tangents for Cpu {
-    fn tangent(
-        &self,
-        op: &Op,
-        weights: &[&Weight],
-        inputs: &[&Value],
-        tangents: &[Option<&Value>],
-    ) -> Value {
+    fn tangent(&self, op: &Op, weights: &[&Weight], inputs: &[&Value], tangents: &[Option<&Value>]) -> Value {
         let shapes: Vec<Shape> = inputs.iter().map(|value| value.shape).collect();
         let shape = op.output(&shapes).expect("checked by the plan");
         let first = tangents.iter().flatten().next().expect("a change of at least one input");
