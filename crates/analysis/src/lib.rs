@@ -17,6 +17,7 @@ mod every_analysis;
 #[cfg(test)]
 mod fixture;
 mod future_class;
+pub mod krylov;
 mod now_correct;
 mod numeric;
 mod options;
