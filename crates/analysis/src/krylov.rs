@@ -144,7 +144,9 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 fn normalise(v: &mut [f64]) -> f64 {
     let length = dot(v, v).sqrt();
     if length > 0.0 {
-        v.iter_mut().for_each(|value| *value /= length);
+        for value in &mut *v {
+            *value /= length;
+        }
     }
     length
 }
@@ -262,7 +264,7 @@ impl Arnoldi {
     fn largest(&self) -> Found {
         let k = self.columns.len();
         let entry = |row: usize, column: usize| self.columns[column].get(row).copied().unwrap_or(0.0);
-        let h = DMatrix::from_fn(k, k, |row, column| entry(row, column));
+        let h = DMatrix::from_fn(k, k, entry);
         let values = h.complex_eigenvalues();
         let Some(value) = values.iter().copied().max_by(|a, b| a.norm().total_cmp(&b.norm())) else {
             return Found { real: 0.0, imaginary: 0.0, residual: 0.0 };
