@@ -35,6 +35,8 @@ pub struct Cli {
 pub(crate) enum Command {
     /// The whole way on built-in stimuli: train four networks, unroll, analyze, report
     Demo(DemoArgs),
+    /// Do a published study again, from training to one page with all its figures
+    Reproduce(ReproduceArgs),
     /// Train a network by back-propagation through time
     Train(TrainArgs),
     /// Record a network's trajectories: its areas and logits at every step
@@ -76,6 +78,61 @@ pub(crate) struct DemoArgs {
     /// Epochs of training
     #[arg(long, default_value_t = crate::commands::demo::EPOCHS)]
     pub(crate) epochs: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReproduceArgs {
+    /// The study [default: list them]
+    pub(crate) name: Option<String>,
+    /// Minutes instead of days: small networks, a short training, built-in stimuli unless --data is given
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Images: as for `redyn train`, with a split `test`
+    #[arg(long)]
+    pub(crate) data: Option<String>,
+    /// Folder for runs, stores, results and the report; what is there already is not done again
+    /// [default: redyn-NAME]
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Print what it would take, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Seeds of every network: 1 to N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: Option<u64>,
+    /// Channels of the BLT networks, as a share of the published ones
+    #[arg(long)]
+    pub(crate) width: Option<f64>,
+    /// Side to which images are brought
+    #[arg(long)]
+    pub(crate) image_size: Option<usize>,
+    /// Passes over the training images
+    #[arg(long)]
+    pub(crate) epochs: Option<usize>,
+    /// Images of one update
+    #[arg(long)]
+    pub(crate) batch: Option<usize>,
+    /// Images run at once
+    #[arg(long)]
+    pub(crate) part: Option<usize>,
+    /// Steps of the recurrent networks, in training and in recordings
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Step size of Adam
+    #[arg(long)]
+    pub(crate) learning_rate: Option<f64>,
+    /// Share of the step size left at the end, along a cosine
+    #[arg(long)]
+    pub(crate) final_rate: Option<f64>,
+    /// Leave images as they are, instead of TrivialAugmentWide
+    #[arg(long)]
+    pub(crate) no_augmentation: bool,
+    /// Memory for activations, and for decoded images as far as they all fit in
+    #[arg(long, default_value = "4G", value_parser = memory)]
+    pub(crate) memory: u64,
+    /// How images are read
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
 }
 
 #[derive(Debug, Args)]

@@ -28,6 +28,8 @@ mod args;
 mod commands;
 mod console;
 mod failure;
+mod reproductions;
+mod study;
 mod thumbnails;
 mod trained;
 mod unroll;

@@ -1,5 +1,6 @@
 //! A network with weights, found in a run folder or a weights file.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use redyn_core::{Diagnose, Fault};
@@ -25,6 +26,8 @@ pub struct Trained {
     pub normalised: Normalised,
     /// The data set it was trained on, as it was named then.
     pub data: Option<String>,
+    /// Whether its readout was trained with a bias that has been taken away.
+    pub bias_removed: bool,
 }
 
 /// By which channel statistics images are normalised for a network.
@@ -157,6 +160,7 @@ impl Trained {
             seed: Some(record.recipe.seed),
             normalised: Normalised::AsTrained(ChannelStatistics { mean, std }),
             data: Some(record.data),
+            bias_removed: false,
         };
         trained.checked()
     }
@@ -171,10 +175,26 @@ impl Trained {
             file: path.to_owned(),
             epoch: notes.get("epoch").and_then(|epoch| epoch.parse().ok()),
             seed: notes.get("seed").and_then(|seed| seed.parse().ok()),
-            normalised: Normalised::ByData,
+            normalised: normalised(&notes),
             data: None,
+            bias_removed: false,
         };
         trained.checked()
+    }
+
+    /// Take the bias out of the readout, as if it had been trained without; a readout without one
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// A network whose readout cannot be without a bias.
+    pub fn remove_readout_bias(&mut self) -> Result<(), TrainedError> {
+        let Some(bias) = self.network.card.readout.bias.clone() else { return Ok(()) };
+        let mut spec = self.network.spec.clone();
+        spec.set("classifier_bias", "0".into());
+        self.network = build(&spec.to_string())?;
+        self.weights.0.remove(&bias);
+        self.bias_removed = true;
+        Ok(())
     }
 
     fn checked(self) -> Result<Self, TrainedError> {
@@ -182,6 +202,12 @@ impl Trained {
         self.weights.check(&self.network.graph).map_err(fault)?;
         Ok(self)
     }
+}
+
+/// What a weights file notes of the images its network was trained on, if it was written by a run.
+fn normalised(notes: &HashMap<String, String>) -> Normalised {
+    let noted = notes.get("statistics").and_then(|text| serde_json::from_str(text).ok());
+    noted.map_or(Normalised::ByData, |(mean, std)| Normalised::AsTrained(ChannelStatistics { mean, std }))
 }
 
 /// The epochs of which a run keeps weights, from the names of its files.

@@ -278,6 +278,7 @@ fn about<E: Engine>(
             "split": options.split,
             "limit": options.limit,
             "interventions": options.interventions,
+            "bias_removed": trained.bias_removed,
         }),
         weights_digest: Some(digest(&trained.weights)),
         dataset: Some(options.data.clone()),

@@ -335,6 +335,8 @@ impl<'a, E: Engine> Trainer<'a, E> {
             ("network".to_owned(), self.record.network.clone()),
             ("epoch".to_owned(), epoch.to_string()),
             ("seed".to_owned(), self.record.recipe.seed.to_string()),
+            // Alone, away from its run, a file still says how images are normalised for it.
+            ("statistics".to_owned(), serde_json::to_string(&self.record.statistics).expect("plain data")),
         ]);
         write_weights(&self.folder.join(file), weights, &notes)?;
         self.record.digests.insert(file.to_owned(), digest(weights));

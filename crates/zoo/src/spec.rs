@@ -71,7 +71,7 @@ impl Spec {
     }
 
     /// Give a setting another value; a key the network does not have is left alone.
-    pub(crate) fn set(&mut self, key: &str, value: String) {
+    pub fn set(&mut self, key: &str, value: String) {
         if let Some((_, old)) = self.settings.iter_mut().find(|(setting, _)| setting.key == key) {
             *old = value;
         }

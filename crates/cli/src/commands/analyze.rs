@@ -16,7 +16,7 @@ use crate::console::Console;
 
 /// Results and where they come from, as `results.json` holds them.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Analyzed {
+pub(crate) struct Analyzed {
     pub(super) format: String,
     pub(super) version: String,
     pub(super) command: Vec<String>,
@@ -27,7 +27,7 @@ pub(super) struct Analyzed {
 
 /// The store behind the results of one network.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Source {
+pub(crate) struct Source {
     pub(super) store: PathBuf,
     pub(super) untrained: Option<PathBuf>,
     /// What the store says of the network: card, split, interventions.
@@ -76,15 +76,15 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
 pub(super) const RESULTS: &str = "results.json";
 
 /// What to analyze, and how.
-pub(super) struct How<'a> {
-    pub(super) area: Option<&'a str>,
-    pub(super) spatial: Spatial,
-    pub(super) options: Options,
-    pub(super) selection: Selection<'a>,
+pub(crate) struct How<'a> {
+    pub(crate) area: Option<&'a str>,
+    pub(crate) spatial: Spatial,
+    pub(crate) options: Options,
+    pub(crate) selection: Selection<'a>,
 }
 
 /// Analyze stores and write results and tables.
-pub(super) fn analyze(
+pub(crate) fn analyze(
     paths: &[PathBuf],
     how: &How,
     out: &Path,

@@ -3,21 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{Options, Selection};
-use redyn_engine::Cpu;
-use redyn_stimuli::DataSet;
 use redyn_store::Spatial;
-use redyn_train::{Augment, Recipe, Setting, Trainer};
-use redyn_zoo::{Network, build_for};
+use redyn_train::{Augment, Recipe};
+use redyn_zoo::build_for;
 
-use super::analyze::{How, analyze};
-use super::report::report;
-use super::{command_line, open_data, train, unroll};
+use super::{How, analyze, open_data, report};
 use crate::args::{DemoArgs, ReadingArgs};
 use crate::console::Console;
-use crate::{Failure, Trained, UnrollOptions};
+use crate::study::{Recording, Study};
+use crate::{Failure, Trained};
 
 /// Epochs after which the four networks are well above chance and late steps help.
 pub(crate) const EPOCHS: usize = 7;
+/// Steps of training.
+const STEPS: usize = 6;
+/// Steps that are recorded: two beyond training.
+pub(crate) const RECORDED: usize = STEPS + 2;
+/// Bytes for activations, and for images.
+const MEMORY: u64 = 1 << 30;
 
 /// The paper's four: lateral or top-down, added or multiplied.
 const NETWORKS: [(&str, &str); 4] = [
@@ -27,17 +30,29 @@ const NETWORKS: [(&str, &str); 4] = [
     ("TM", "lateral=0,top_down=1,interaction=multiplicative"),
 ];
 const SMALL: &str = "width=0.125,image_size=32";
-/// Steps of training; trajectories go two steps beyond.
-const STEPS: usize = 6;
-/// Bytes for activations, and for images.
-const MEMORY: u64 = 1 << 30;
+
+/// The stimuli of a demo.
+pub(crate) fn stimuli(seed: u64) -> String {
+    format!("builtin:seed={seed},train=6400,val=640,test=1600,clutter=0.3,occlusion=0.15,noise=0.1")
+}
+
+/// How small networks become good enough in half a minute each.
+pub(crate) fn recipe() -> Recipe {
+    Recipe {
+        epochs: EPOCHS,
+        batch: 16,
+        part: 8,
+        learning_rate: 1.5e-3,
+        final_rate: 0.02,
+        steps: STEPS,
+        augmentation: Augment::None,
+        ..Recipe::default()
+    }
+}
 
 pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
-    let stimuli = format!(
-        "builtin:seed={},train=6400,val=640,test=1600,clutter=0.3,occlusion=0.15,noise=0.1",
-        args.seed
-    );
-    let mut data = open_data(&stimuli, Some(32), &ReadingArgs::default(), console)?;
+    let named = stimuli(args.seed);
+    let mut data = open_data(&named, Some(32), &ReadingArgs::default(), console)?;
     data.keep_in_memory(MEMORY);
     let count = |split: &str| data.split(split).map(|split| split.len());
     console.say(format!(
@@ -46,62 +61,31 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
         count("train")?,
         count("test")?
     ));
+    let study = Study { out: args.out.clone(), data, named, memory: MEMORY };
+    let recipe = Recipe { epochs: args.epochs, seed: args.seed, ..recipe() };
     let mut stores = Vec::new();
     for (name, settings) in NETWORKS {
-        let network = build_for(&format!("blt64:{settings},{SMALL}"), data.classes.len())?;
-        let run = args.out.join("runs").join(name);
-        trained(&network, &data, &stimuli, &run, args, console)?;
-        for epoch in [None, Some(-1)] {
-            let trained = Trained::open(&run, epoch, None)?;
-            let suffix = if epoch.is_none() { "" } else { "-untrained" };
-            let store = args.out.join("stores").join(format!("{name}{suffix}.zarr"));
-            let options = UnrollOptions {
-                name: None,
+        let network = build_for(&format!("blt64:{settings},{SMALL}"), study.data.classes.len())?;
+        study.train(name, &network, &recipe, console)?;
+        for (epoch, store, legend) in [
+            (None, name.to_owned(), name.to_owned()),
+            (Some(-1), format!("{name}-untrained"), format!("{name} untrained")),
+        ] {
+            let recording = Recording {
+                store,
+                legend,
                 split: "test".into(),
                 limit: None,
-                steps: STEPS + 2,
-                areas: Vec::new(),
+                steps: RECORDED,
                 interventions: Vec::new(),
-                memory: MEMORY,
-                data: stimuli.clone(),
-                command: command_line(),
             };
-            unroll::follow(&trained, &data, &store, &options, console)?;
-            stores.push(store);
+            let trained = Trained::open(&study.run(name), epoch, None)?;
+            stores.push(study.record(&trained, &recording, console)?);
         }
     }
     let page = analyzed(&stores, &args.out, console)?;
     console.say(format!("done; open {}", page.display()));
     Ok(())
-}
-
-fn trained(
-    network: &Network,
-    data: &DataSet,
-    stimuli: &str,
-    run: &Path,
-    args: &DemoArgs,
-    console: &Console,
-) -> Result<(), Failure> {
-    let recipe = Recipe {
-        epochs: args.epochs,
-        batch: 16,
-        part: 8,
-        learning_rate: 1.5e-3,
-        final_rate: 0.02,
-        steps: STEPS,
-        augmentation: Augment::None,
-        seed: args.seed,
-        ..Recipe::default()
-    };
-    let engine = Cpu::default();
-    let setting = Setting { folder: run, data: stimuli.to_owned(), command: command_line(), memory: MEMORY };
-    let trainer = if run.join("checkpoint.safetensors").exists() {
-        Trainer::resume(&engine, network, data, recipe, &setting)?
-    } else {
-        Trainer::begin(&engine, network, data, recipe, &setting)?
-    };
-    train::follow(trainer, network, console, "what is done is kept: the same command continues it")
 }
 
 fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf, Failure> {

@@ -7,9 +7,13 @@ pub(crate) mod demo;
 mod import;
 mod models;
 mod report;
+mod reproduce;
 mod store;
-mod train;
-mod unroll;
+pub(crate) mod train;
+pub(crate) mod unroll;
+
+pub(crate) use analyze::{How, analyze};
+pub(crate) use report::report;
 
 use std::path::Path;
 
@@ -41,6 +45,7 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Train(args) => train::run(&args, console),
         Command::Unroll(args) => unroll::run(&args, console),
         Command::Analyze(args) => analyze::run(&args, console),
+        Command::Reproduce(args) => reproduce::run(&args, console),
         Command::Report(args) => report::run(&args, console),
         Command::Models(command) => models::run(&command),
         Command::Data(command) => data::run(&command, console),
@@ -58,7 +63,7 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
 }
 
 /// Open image data, and tell what opening noticed.
-fn open_data(
+pub(crate) fn open_data(
     specification: &str,
     image_size: Option<usize>,
     reading: &ReadingArgs,
@@ -85,7 +90,7 @@ fn open_data(
 }
 
 /// The command as it was typed.
-fn command_line() -> Vec<String> {
+pub(crate) fn command_line() -> Vec<String> {
     std::env::args().collect()
 }
 

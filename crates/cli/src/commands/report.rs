@@ -34,7 +34,7 @@ pub(super) fn run(args: &ReportArgs, console: &Console) -> Result<(), Failure> {
 }
 
 /// Write the report of some results.
-pub(super) fn report(
+pub(crate) fn report(
     analyzed: &Analyzed,
     title: &str,
     data: Option<&str>,

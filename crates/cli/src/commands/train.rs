@@ -47,7 +47,7 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
 }
 
 /// Train to the end under a bar; `resume` tells how to go on with a run that was stopped.
-pub(super) fn follow(
+pub(crate) fn follow(
     mut trainer: Trainer<Cpu>,
     network: &Network,
     console: &Console,

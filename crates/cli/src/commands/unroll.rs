@@ -41,7 +41,7 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
 }
 
 /// Unroll under a bar; an interrupted store says how to go on.
-pub(super) fn follow(
+pub(crate) fn follow(
     trained: &Trained,
     data: &redyn_stimuli::DataSet,
     out: &std::path::Path,

@@ -1,0 +1,112 @@
+//! What every study does: train networks that are not trained yet, record what is not recorded yet.
+//!
+//! Each step looks at what its folder holds already: a finished run or store of the same recipe
+//! is used as it is, an interrupted one is continued, and one of another recipe is refused. So a
+//! study is done again by the same command, however often it was stopped.
+
+mod estimate;
+
+pub(crate) use estimate::{Estimate, Load};
+
+use std::path::PathBuf;
+
+use redyn_engine::Cpu;
+use redyn_network::Intervention;
+use redyn_stimuli::DataSet;
+use redyn_train::{Recipe, Setting, Trainer};
+use redyn_zoo::Network;
+
+use crate::commands::{command_line, train, unroll};
+use crate::console::Console;
+use crate::{Failure, Trained, UnrollOptions};
+
+/// Networks trained and recorded on one data set, in one folder.
+pub(crate) struct Study {
+    /// Folder of the study: `runs/`, `stores/` and what is made of them.
+    pub(crate) out: PathBuf,
+    /// The images.
+    pub(crate) data: DataSet,
+    /// The images, as they were named.
+    pub(crate) named: String,
+    /// Bytes for activations, and for images.
+    pub(crate) memory: u64,
+}
+
+/// What is recorded of a network.
+#[derive(Clone, Debug)]
+pub(crate) struct Recording {
+    /// Name of the store, without its ending.
+    pub(crate) store: String,
+    /// Short name for legends.
+    pub(crate) legend: String,
+    /// Split of the images.
+    pub(crate) split: String,
+    /// Only so many images, spread evenly over the split.
+    pub(crate) limit: Option<usize>,
+    /// Steps to unroll for.
+    pub(crate) steps: usize,
+    /// What is done to edges.
+    pub(crate) interventions: Vec<Intervention>,
+}
+
+impl Study {
+    /// Folder of the run of this name.
+    pub(crate) fn run(&self, name: &str) -> PathBuf {
+        self.out.join("runs").join(name)
+    }
+
+    /// Folder of the store of this name.
+    pub(crate) fn store(&self, name: &str) -> PathBuf {
+        self.out.join("stores").join(format!("{name}.zarr"))
+    }
+
+    /// Train the run of this name to its end.
+    pub(crate) fn train(
+        &self,
+        name: &str,
+        network: &Network,
+        recipe: &Recipe,
+        console: &Console,
+    ) -> Result<(), Failure> {
+        let folder = self.run(name);
+        let engine = Cpu::default();
+        let setting = Setting {
+            folder: &folder,
+            data: self.named.clone(),
+            command: command_line(),
+            memory: self.memory,
+        };
+        let trainer = if folder.join("checkpoint.safetensors").exists() {
+            Trainer::resume(&engine, network, &self.data, recipe.clone(), &setting)?
+        } else {
+            Trainer::begin(&engine, network, &self.data, recipe.clone(), &setting)?
+        };
+        train::follow(trainer, network, console, CONTINUED)
+    }
+
+    /// Record trajectories; gives the store.
+    pub(crate) fn record(
+        &self,
+        trained: &Trained,
+        recording: &Recording,
+        console: &Console,
+    ) -> Result<PathBuf, Failure> {
+        let store = self.store(&recording.store);
+        let options = UnrollOptions {
+            name: Some(recording.legend.clone()),
+            split: recording.split.clone(),
+            limit: recording.limit,
+            steps: recording.steps,
+            areas: Vec::new(),
+            interventions: recording.interventions.clone(),
+            memory: self.memory,
+            data: self.named.clone(),
+            command: command_line(),
+        };
+        unroll::follow(trained, &self.data, &store, &options, console)?;
+        Ok(store)
+    }
+}
+
+/// What a person is told when a study is stopped.
+const CONTINUED: &str = "what is done is kept: the same command continues it";

@@ -1,0 +1,48 @@
+//! A published study, done again in small.
+
+use crate::common::{DATA, Room};
+
+const STUDY: &str =
+    "reproduce thorat2023 --image-size 16 --width 0.0625 --epochs 1 --batch 16 --steps 3 --seeds 1";
+
+#[test]
+fn the_studies_there_are_are_listed_and_a_misspelt_one_meets_its_neighbour() {
+    let room = Room::new();
+    assert!(room.fine("reproduce").starts_with("thorat2023 "));
+    let hint = room.mistake("reproduce thorat2032 --quick", "no reproduction named `thorat2032`");
+    assert_eq!(hint, "did you mean `thorat2023`?");
+    let hint = room.mistake("reproduce thorat2023", "nothing says which images to reproduce the study on");
+    assert!(hint.contains("--quick"), "{hint}");
+}
+
+#[test]
+fn a_dry_run_tells_what_it_would_take_and_does_nothing() {
+    let room = Room::new();
+    let said = room.say(&format!("{STUDY} --data {DATA} --out study --dry-run"));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.stderr.contains(" of memory, ") && said.stderr.contains(" of disk"), "{said:?}");
+    assert!(!room.exists("study"));
+}
+
+#[test]
+fn a_study_ends_in_a_page_and_is_not_done_twice() {
+    let room = Room::new();
+    let study = format!("{STUDY} --data {DATA} --out study");
+    room.fine(&study);
+    let before = room.files("study/runs");
+    for name in ["LA", "TA", "LM", "TM", "BNet", "LA-bias"] {
+        assert!(before.contains_key(&format!("{name}-1/weights.safetensors")), "{name}: {:?}", before.keys());
+        assert!(room.exists(&format!("study/stores/{name}-1-untrained.zarr/zarr.json")), "{name}");
+    }
+    for store in ["LA-1-long", "TM-1-untrained-long", "LA-1-cut1", "LA-bias-1-removed"] {
+        assert!(room.exists(&format!("study/stores/{store}.zarr/zarr.json")), "{store}");
+    }
+    assert!(String::from_utf8(room.read("study/report/report.html")).unwrap().contains("Thorat"));
+    // Another recipe is another study.
+    let (error, _) = room.refused(2, &format!("{study} --learning-rate 0.5"));
+    assert!(error.contains("holds another run: the recipe was"), "{error}");
+    std::fs::remove_dir_all(room.path("study/stores/LA-1.zarr")).unwrap();
+    room.fine(&study);
+    assert!(room.exists("study/stores/LA-1.zarr/zarr.json"));
+    assert_eq!(room.files("study/runs"), before);
+}
