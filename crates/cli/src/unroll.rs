@@ -236,7 +236,7 @@ const BLOCK: u64 = 4 << 20;
 const BATCH: u64 = 32;
 
 /// `limit` numbers spread evenly over `0..len`.
-fn spread(len: usize, limit: Option<usize>) -> Vec<usize> {
+pub(crate) fn spread(len: usize, limit: Option<usize>) -> Vec<usize> {
     let n = limit.unwrap_or(len).min(len);
     (0..n).map(|index| index * len / n).collect()
 }

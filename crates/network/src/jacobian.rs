@@ -72,9 +72,10 @@ impl<'e, E: Tangents> Dynamics<'e, E> {
         Ok(Self { session: Session::new(engine, graph, plan, weights)? })
     }
 
-    /// Values of the state at a step, for one image.
-    pub fn n_state(&self, step: usize) -> usize {
-        parts(&self.session.plan, step).iter().map(|(_, shape)| shape.len()).sum()
+    /// Values of the state of one image: all its parts one after the other, zeros where a part has
+    /// no value yet.
+    pub fn n_state(&self) -> usize {
+        self.session.plan.tap_shapes().iter().map(|shape| shape.len()).sum()
     }
 
     /// Bytes that one image of a [`Linearised`] run takes.
@@ -100,10 +101,21 @@ impl<'e, E: Tangents> Dynamics<'e, E> {
     }
 }
 
-/// The values that make up the state at a step, in the order of the request.
-fn parts(plan: &Plan, step: usize) -> Vec<(ValueId, Shape)> {
-    let of_step = plan.outputs.iter().filter(|output| output.step == step);
-    of_step.map(|output| (output.value, plan.values[output.value].shape)).collect()
+/// A part of the state at a step: its value, if it has one there, and its shape.
+type Part = (Option<ValueId>, Shape);
+
+/// The parts of the state at a step, in the order of the request.
+fn parts(plan: &Plan, step: usize) -> Vec<Part> {
+    assert!(step < plan.steps(), "step {step} of {}", plan.steps());
+    let value = |tap: usize| {
+        let here = plan.outputs.iter().find(|output| output.tap == tap && output.step == step);
+        here.map(|output| output.value)
+    };
+    plan.tap_shapes().into_iter().enumerate().map(|(tap, shape)| (value(tap), shape)).collect()
+}
+
+fn holds(parts: &[Part], id: ValueId) -> bool {
+    parts.iter().any(|&(value, _)| value == Some(id))
 }
 
 impl<E: Tangents> Linearised<'_, '_, E> {
@@ -115,8 +127,8 @@ impl<E: Tangents> Linearised<'_, '_, E> {
     /// `J(step) · v`: how the state at `step + 1` changes when that at `step` does.
     ///
     /// # Shapes
-    /// - `change`: `[batch, n_state(step)]`
-    /// - returns: `[batch, n_state(step + 1)]`
+    /// - `change`: `[batch, n_state]`
+    /// - returns: `[batch, n_state]`
     ///
     /// # Panics
     /// If there is no step after `step`, or `change` has another length.
@@ -125,7 +137,7 @@ impl<E: Tangents> Linearised<'_, '_, E> {
         let (from, to) = (parts(plan, step), parts(plan, step + 1));
         let mut changes: Vec<Option<E::Value>> = plan.values.iter().map(|_| None).collect();
         self.scatter(&from, change, |id, value| changes[id] = Some(value));
-        let last = to.iter().map(|&(id, _)| id).max().unwrap_or(0);
+        let last = to.iter().filter_map(|&(id, _)| id).max().unwrap_or(0);
         for id in 0..=last {
             let Some((op, weights)) = plan.values[id].op().filter(|_| changes[id].is_none()) else {
                 continue;
@@ -148,8 +160,8 @@ impl<E: Tangents> Linearised<'_, '_, E> {
     /// at `step + 1` whose gradient is `u`.
     ///
     /// # Shapes
-    /// - `gradient`: `[batch, n_state(step + 1)]`
-    /// - returns: `[batch, n_state(step)]`
+    /// - `gradient`: `[batch, n_state]`
+    /// - returns: `[batch, n_state]`
     ///
     /// # Panics
     /// If there is no step after `step`, or `gradient` has another length.
@@ -160,14 +172,11 @@ impl<E: Tangents> Linearised<'_, '_, E> {
         self.scatter(&to, gradient, |id, value| gradients[id] = Some(value));
         // What the state at `step` does not reach leads nowhere.
         let mut reached = vec![false; plan.values.len()];
-        for &(id, _) in &from {
-            reached[id] = true;
-        }
         for id in 0..plan.values.len() {
-            reached[id] = reached[id] || plan.values[id].inputs().iter().any(|&input| reached[input]);
+            reached[id] = holds(&from, id) || plan.values[id].inputs().iter().any(|&input| reached[input]);
         }
         for id in (0..plan.values.len()).rev() {
-            if from.iter().any(|&(state, _)| state == id) || !reached[id] {
+            if holds(&from, id) || !reached[id] {
                 continue;
             }
             let (Some(gradient), Some((op, weights))) = (gradients[id].take(), plan.values[id].op()) else {
@@ -203,20 +212,22 @@ impl<E: Tangents> Linearised<'_, '_, E> {
     }
 
     /// `[batch, all parts]` to one value for each part.
-    fn scatter(&self, parts: &[(ValueId, Shape)], all: &[f32], mut each: impl FnMut(ValueId, E::Value)) {
+    fn scatter(&self, parts: &[Part], all: &[f32], mut each: impl FnMut(ValueId, E::Value)) {
         let n: usize = parts.iter().map(|(_, shape)| shape.len()).sum();
         assert_eq!(all.len(), self.batch * n, "a change of {n} values for each of {} images", self.batch);
         let mut first = 0;
         for &(id, shape) in parts {
-            let of_image = |image: &[f32]| image[first..first + shape.len()].to_vec();
-            let part: Vec<f32> = all.chunks_exact(n.max(1)).flat_map(of_image).collect();
-            each(id, self.session.engine.value(shape, self.batch, &part));
+            if let Some(id) = id {
+                let of_image = |image: &[f32]| image[first..first + shape.len()].to_vec();
+                let part: Vec<f32> = all.chunks_exact(n).flat_map(of_image).collect();
+                each(id, self.session.engine.value(shape, self.batch, &part));
+            }
             first += shape.len();
         }
     }
 
     /// One value for each part, zeros where there is none, to `[batch, all parts]`.
-    fn gather<'v>(&self, parts: &[(ValueId, Shape)], of: impl Fn(ValueId) -> Option<&'v E::Value>) -> Vec<f32>
+    fn gather<'v>(&self, parts: &[Part], of: impl Fn(ValueId) -> Option<&'v E::Value>) -> Vec<f32>
     where
         E::Value: 'v,
     {
@@ -224,7 +235,7 @@ impl<E: Tangents> Linearised<'_, '_, E> {
         let mut all = vec![0.0; self.batch * n];
         let mut first = 0;
         for &(id, shape) in parts {
-            if let Some(value) = of(id) {
+            if let Some(value) = id.and_then(&of) {
                 let mut part = vec![0.0; self.batch * shape.len()];
                 self.session.engine.read(value, &mut part);
                 for (all, part) in all.chunks_exact_mut(n).zip(part.chunks_exact(shape.len())) {
@@ -286,8 +297,8 @@ mod tests {
             let mut stream = Stream::new(1, &[]);
             let run = dynamics.linearise(&random(2 * 8 * 8 * 3, &mut stream));
             for step in 0..3 {
-                let change = random(2 * dynamics.n_state(step), &mut stream);
-                let gradient = random(2 * dynamics.n_state(step + 1), &mut stream);
+                let change = random(2 * dynamics.n_state(), &mut stream);
+                let gradient = random(2 * dynamics.n_state(), &mut stream);
                 let (carried, back) = (run.forward(step, &change), run.backward(step, &gradient));
                 let size = dot(&carried, &carried).sqrt() * dot(&gradient, &gradient).sqrt();
                 let difference = dot(&carried, &gradient) - dot(&change, &back);
@@ -327,7 +338,7 @@ mod tests {
         let dynamics = Dynamics::new(&cpu, &graph, &weights, 3, &cuts).unwrap();
         let mut stream = Stream::new(3, &[]);
         let run = dynamics.linearise(&random(8 * 8 * 3, &mut stream));
-        let change = random(dynamics.n_state(1), &mut stream);
+        let change = random(dynamics.n_state(), &mut stream);
         assert!(run.forward(1, &change).iter().all(|&value| value == 0.0));
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::Table;
+use redyn_core::replace_file;
 
 use crate::figure::Figure;
 use crate::figures::{self, Shown};
@@ -132,12 +133,6 @@ fn clear(paths: [PathBuf; 3]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Write a file beside its place, then move it there: a reader never sees half of it.
 fn save(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = PathBuf::from(beside);
-    fs::write(&beside, bytes)
-        .and_then(|()| fs::rename(&beside, path))
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
+    replace_file(path, bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
 }

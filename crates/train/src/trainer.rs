@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use redyn_core::{Bytes, Stop};
+use redyn_core::{Bytes, Stop, replace_file};
 use redyn_engine::Engine;
 use redyn_network::{Plan, Request, Session, Weights};
 use redyn_stimuli::{Augmentation, DataSet, Loader, LoaderOptions, Normalisation, Order, Stimuli};
@@ -349,13 +349,9 @@ impl<'a, E: Engine> Trainer<'a, E> {
         self.write(METRICS, &self.state.position.metrics.to_csv())
     }
 
-    /// Replace a text file as a whole.
     fn write(&self, name: &str, text: &str) -> Result<(), TrainError> {
         let path = self.folder.join(name);
-        let beside = self.folder.join(format!(".{name}.new"));
-        std::fs::write(&beside, text)
-            .and_then(|()| std::fs::rename(&beside, &path))
-            .map_err(|source| TrainError::File { path, source })
+        replace_file(&path, text.as_bytes()).map_err(|source| TrainError::File { path, source })
     }
 }
 

@@ -1,10 +1,9 @@
 //! Weights on disk: safetensors under the reference's own key names.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
+use redyn_core::replace_file;
 use redyn_network::{Tensor, Weights};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
@@ -64,18 +63,7 @@ pub fn write_weights(
     let bare = safetensors::serialize(views, None)
         .map_err(|error| ZooError::Format { path: path.to_owned(), why: error.to_string() })?;
     let whole = with_notes(&bare, notes);
-    // Always the same name beside it: one that was killed leaves nothing that the next does not use.
-    let beside = path.with_file_name(format!(".{}.new", path.file_name().unwrap_or_default().display()));
-    let written = File::create(&beside).and_then(|mut file| {
-        file.write_all(&whole)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    });
-    written.map_err(|error| {
-        // The reason is worth more than a second error about the leftover.
-        let _ = std::fs::remove_file(&beside);
-        failed(error)
-    })
+    replace_file(path, &whole).map_err(failed)
 }
 
 /// A file without notes, with notes in the order of their names.

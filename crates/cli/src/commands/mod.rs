@@ -18,6 +18,7 @@ pub(crate) use report::report;
 use std::path::Path;
 
 use clap::CommandFactory;
+use redyn_core::replace_file;
 use redyn_stimuli::{BadImages, DataSet, OpenOptions, open};
 
 use crate::args::{Command, ReadingArgs};
@@ -100,13 +101,7 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(|error| {
-        // The reason is worth more than a second error about the leftover.
-        let _ = std::fs::remove_file(&beside);
-        failed(error)
-    })
+    replace_file(path, bytes).map_err(failed)
 }
 
 /// JSON on stdout.
