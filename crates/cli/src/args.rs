@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// The analyses there are
     #[command(subcommand)]
     Analyses(AnalysesCommand),
-    /// Make a store of somebody else's trajectories
+    /// Take in somebody else's weights, or a store of their trajectories
     Import(ImportArgs),
     /// Write a store in the layout of the published scripts
     Export(ExportArgs),
@@ -204,7 +204,7 @@ pub(crate) struct ReadingArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UnrollArgs {
-    /// A run folder, or a safetensors file of weights
+    /// A run folder, or a checkpoint (safetensors, PyTorch .pth)
     pub(crate) weights: PathBuf,
     /// The store to write: a folder ending in .zarr. One that was begun is continued
     #[arg(long)]
@@ -221,7 +221,7 @@ pub(crate) struct UnrollArgs {
     /// Kept epoch of the run; -1 is the untrained network [default: the last]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epoch: Option<i64>,
-    /// The network, where the weights file does not say
+    /// What a checkpoint does not tell of its network: NAME or NAME:KEY=VALUE,...
     #[arg(long)]
     pub(crate) model: Option<String>,
     /// Steps to unroll for; may go beyond training [default: as published]
@@ -397,18 +397,51 @@ pub(crate) enum AnalysesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// A .npz in the published scripts' layout, or a manifest (.json) naming arrays in safetensors,
-    /// .npy or HDF5 files
+    /// A checkpoint of weights (PyTorch .pth, safetensors); or trajectories: a .npz in the published
+    /// scripts' layout, or a manifest (.json) naming arrays in safetensors, .npy or HDF5 files
     pub(crate) source: PathBuf,
-    /// The store to write
+    /// What to write: weights (.safetensors) of a checkpoint, a store (.zarr) of trajectories
     #[arg(long)]
     pub(crate) out: PathBuf,
-    /// Short name for legends
+    /// Of a checkpoint
+    #[command(flatten)]
+    pub(crate) checkpoint: CheckpointArgs,
+    /// Of trajectories in a .npz: short name for legends
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Memory to stay within: 512M, 2G
+    /// Of trajectories: memory to stay within: 512M, 2G
     #[arg(long, default_value = "512M", value_parser = memory)]
     pub(crate) memory: u64,
+}
+
+/// How a checkpoint is read.
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArgs {
+    /// Of a checkpoint: its network, NAME or NAME:KEY=VALUE,... [default: what keys, shapes and file name tell]
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Of a checkpoint: start parameters that it lacks at random (seed 1), instead of refusing it
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
+    /// Of a checkpoint: leave out tensors that its network does not have, instead of refusing it
+    #[arg(long)]
+    pub(crate) allow_unexpected: bool,
+    /// Of a checkpoint: the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CheckpointArgs {
+    /// An option that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let options = [
+            ("--model", self.model.is_some()),
+            ("--allow-missing", self.allow_missing),
+            ("--allow-unexpected", self.allow_unexpected),
+            ("--json", self.json),
+        ];
+        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,13 @@
 //! A network with weights, found in a run folder or a weights file.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use redyn_core::{Diagnose, Fault};
-use redyn_network::{NetworkError, Weights};
+use redyn_network::Weights;
 use redyn_stimuli::ChannelStatistics;
 use redyn_train::{TrainError, read_record};
-use redyn_zoo::{Network, ZooError, build, read_weights};
+use redyn_zoo::{Fit, Missing, Network, Unexpected, ZooError, build, read_weights};
 
 /// A network with weights, and what is known of how it came by them.
 #[derive(Debug)]
@@ -43,12 +43,6 @@ pub enum Normalised {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainedError {
-    /// Nothing says which network the weights belong to.
-    #[error("{path} does not say which network its weights belong to")]
-    WhichNetwork {
-        /// The file.
-        path: PathBuf,
-    },
     /// The run kept no weights of that epoch.
     #[error("{folder} keeps no weights of epoch {epoch}")]
     Epoch {
@@ -71,14 +65,6 @@ pub enum TrainedError {
     /// Something about the network or the weights file.
     #[error(transparent)]
     Zoo(Box<ZooError>),
-    /// Weights that are not the network's.
-    #[error("{path}: {source}")]
-    Weights {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: NetworkError,
-    },
 }
 
 impl From<TrainError> for TrainedError {
@@ -96,9 +82,6 @@ impl From<ZooError> for TrainedError {
 impl Diagnose for TrainedError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::WhichNetwork { .. } => {
-                Some("name it with --model, for example --model blt64:classes=20".into())
-            }
             Self::Epoch { kept, .. } => {
                 let kept: Vec<String> = kept.iter().map(i64::to_string).collect();
                 Some(format!("it keeps those of {}", kept.join(", ")))
@@ -108,7 +91,6 @@ impl Diagnose for TrainedError {
             }
             Self::Run(error) => error.hint(),
             Self::Zoo(error) => error.hint(),
-            Self::Weights { source, .. } => source.hint(),
         }
     }
 
@@ -122,8 +104,8 @@ impl Diagnose for TrainedError {
 }
 
 impl Trained {
-    /// Open a run folder (its finished weights, or those of `epoch`) or a safetensors
-    /// file (`model` names the network where the file does not).
+    /// Open a run folder (its finished weights, or those of `epoch`) or a checkpoint in any
+    /// format (`model` says what the file does not tell of its network).
     ///
     /// # Errors
     /// Nothing there, no weights of that epoch, an unknown network, weights that are
@@ -152,8 +134,11 @@ impl Trained {
         let file = folder.join(name);
         let (weights, _) = read_weights(&file)?;
         let (mean, std) = record.statistics;
-        let trained = Self {
-            network: build(&record.network)?,
+        let network = build(&record.network)?;
+        let refused = |source| ZooError::Weights { path: file.clone(), source: Box::new(source) };
+        weights.check(&network.graph).map_err(refused)?;
+        Ok(Self {
+            network,
             weights,
             file,
             epoch: Some(epoch.unwrap_or(last)),
@@ -161,25 +146,22 @@ impl Trained {
             normalised: Normalised::AsTrained(ChannelStatistics { mean, std }),
             data: Some(record.data),
             bias_removed: false,
-        };
-        trained.checked()
+        })
     }
 
     fn of_file(path: &Path, model: Option<&str>) -> Result<Self, TrainedError> {
-        let (weights, notes) = read_weights(path)?;
-        let spec = model.or_else(|| notes.get("network").map(String::as_str));
-        let spec = spec.ok_or_else(|| TrainedError::WhichNetwork { path: path.to_owned() })?;
-        let trained = Self {
-            network: build(spec)?,
+        let fit = Fit::of(path, model)?;
+        let weights = fit.load(Missing::Refuse, Unexpected::Refuse)?;
+        Ok(Self {
             weights,
             file: path.to_owned(),
-            epoch: notes.get("epoch").and_then(|epoch| epoch.parse().ok()),
-            seed: notes.get("seed").and_then(|seed| seed.parse().ok()),
-            normalised: normalised(&notes),
+            epoch: fit.epoch,
+            seed: fit.seed,
+            normalised: normalised(&fit.checkpoint.notes),
             data: None,
+            network: fit.network,
             bias_removed: false,
-        };
-        trained.checked()
+        })
     }
 
     /// Take the bias out of the readout, as if it had been trained without; a readout without one
@@ -189,23 +171,18 @@ impl Trained {
     /// A network whose readout cannot be without a bias.
     pub fn remove_readout_bias(&mut self) -> Result<(), TrainedError> {
         let Some(bias) = self.network.card.readout.bias.clone() else { return Ok(()) };
-        let mut spec = self.network.spec.clone();
+        let (mut spec, steps) = (self.network.spec.clone(), self.network.card.steps);
         spec.set("classifier_bias", "0".into());
         self.network = build(&spec.to_string())?;
+        self.network.card.steps = steps;
         self.weights.0.remove(&bias);
         self.bias_removed = true;
         Ok(())
     }
-
-    fn checked(self) -> Result<Self, TrainedError> {
-        let fault = |source| TrainedError::Weights { path: self.file.clone(), source };
-        self.weights.check(&self.network.graph).map_err(fault)?;
-        Ok(self)
-    }
 }
 
 /// What a weights file notes of the images its network was trained on, if it was written by a run.
-fn normalised(notes: &HashMap<String, String>) -> Normalised {
+fn normalised(notes: &BTreeMap<String, String>) -> Normalised {
     let noted = notes.get("statistics").and_then(|text| serde_json::from_str(text).ok());
     noted.map_or(Normalised::ByData, |(mean, std)| Normalised::AsTrained(ChannelStatistics { mean, std }))
 }

@@ -15,14 +15,19 @@
 //! axis), and the 128-pixel network without norm, which the reference cannot run, is
 //! built as its 64-pixel sister is.
 
+mod checkpoint;
+
 use redyn_engine::{Activation, Bias, ConvTranspose, Interaction, Op, Shape};
 use redyn_network::{Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
+use crate::published::Published;
 use crate::spec::{Setting, Spec};
 use crate::{Card, Entry, Network, ReadoutCard, ZooError};
 
 const CITATION: &str = "Thorat, Doerig & Kietzmann (2023), Characterising representation dynamics in recurrent neural networks for object recognition, arXiv:2308.12435";
 const ORIGIN: &str = "KietzmannLab/BLT-pytorch-CCN23 @f8505a9";
+
+const PUBLISHED: Published = Published { infer: checkpoint::infer, ..Published::PYTORCH };
 
 /// 64 pixels, 3 × 3 kernels.
 pub(crate) const BLT64: Entry = Entry {
@@ -31,6 +36,7 @@ pub(crate) const BLT64: Entry = Entry {
     citation: CITATION,
     origin: ORIGIN,
     settings: || settings("64"),
+    published: PUBLISHED,
     build: |spec| build(spec, 3),
 };
 
@@ -41,6 +47,7 @@ pub(crate) const BLT128: Entry = Entry {
     citation: CITATION,
     origin: ORIGIN,
     settings: || settings("128"),
+    published: PUBLISHED,
     build: |spec| build(spec, 5),
 };
 

@@ -7,7 +7,10 @@
 //! ```
 
 mod blt;
+pub mod checkpoint;
 mod error;
+mod import;
+mod published;
 mod spec;
 mod weights_file;
 
@@ -15,6 +18,7 @@ use redyn_network::Graph;
 use serde::{Deserialize, Serialize};
 
 pub use error::{Misfit, ZooError};
+pub use import::{Fit, Key, Missing, Row, Status, Unexpected};
 pub use spec::{Setting, Spec};
 pub use weights_file::{digest, read_weights, write_weights};
 
@@ -30,6 +34,8 @@ pub struct Entry {
     pub origin: &'static str,
     /// What can be set, with defaults.
     pub settings: fn() -> Vec<Setting>,
+    /// How the files of its authors are read.
+    pub(crate) published: published::Published,
     pub(crate) build: fn(&Spec) -> Result<Network, ZooError>,
 }
 
@@ -113,8 +119,7 @@ pub fn build(spec: &str) -> Result<Network, ZooError> {
 /// As [`build`].
 pub fn build_for(spec: &str, classes: usize) -> Result<Network, ZooError> {
     let (entry, mut parsed) = spec::parse(spec)?;
-    let settings = spec.split_once(':').map_or("", |(_, settings)| settings);
-    if !settings.split(',').any(|pair| pair.starts_with("classes=")) {
+    if !spec::sets(spec, "classes") {
         parsed.set("classes", classes.to_string());
     }
     (entry.build)(&parsed)

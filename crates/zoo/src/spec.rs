@@ -57,6 +57,12 @@ pub(crate) fn parse(text: &str) -> Result<(&'static Entry, Spec), ZooError> {
     Ok((entry, Spec { name: name.to_owned(), settings }))
 }
 
+/// Whether the text of a spec gives a setting a value.
+pub(crate) fn sets(text: &str, key: &str) -> bool {
+    let settings = text.split_once(':').map_or("", |(_, settings)| settings);
+    settings.split(',').any(|pair| pair.split_once('=').is_some_and(|(given, _)| given == key))
+}
+
 impl Spec {
     /// The value of a setting, read by `read`.
     pub(crate) fn get<T>(&self, key: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, ZooError> {

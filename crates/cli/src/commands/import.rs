@@ -1,20 +1,32 @@
 //! `redyn import` and `redyn export`.
 
 use redyn_store::{Published, Store, Work, export_npz, import as import_manifest, import_npz};
+use redyn_zoo::checkpoint::Format;
 
-use super::print_path;
+use super::{checkpoint, print_path};
 use crate::Failure;
 use crate::args::{ExportArgs, ImportArgs};
 use crate::console::Console;
 
 pub(super) fn import(args: &ImportArgs, console: &Console) -> Result<(), Failure> {
+    let ending = args.source.extension().unwrap_or_default();
+    if ending != "npz" && ending != "json" && Format::of(&args.source)?.is_some() {
+        return checkpoint::import(args, console);
+    }
+    if let Some(option) = args.checkpoint.given() {
+        let source = args.source.display();
+        return Err(Failure::user(
+            format!("{option} goes with a checkpoint, and {source} is none"),
+            "leave it out, or name a file of weights",
+        ));
+    }
     let bar = console.bar("import", 0);
     let watch = |done: usize, of: usize| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     };
     let work = Work { budget: args.memory, stop: console.stop.clone(), progress: &watch };
-    let store = if args.source.extension().is_some_and(|extension| extension == "npz") {
+    let store = if ending == "npz" {
         let name =
             args.name.clone().or_else(|| Some(args.source.file_stem()?.to_string_lossy().into_owned()));
         let about = Published { name: name.unwrap_or_default(), ..Published::default() };

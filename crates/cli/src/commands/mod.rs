@@ -2,6 +2,7 @@
 
 mod analyses;
 mod analyze;
+mod checkpoint;
 mod data;
 pub(crate) mod demo;
 mod import;

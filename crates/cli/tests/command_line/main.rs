@@ -3,6 +3,7 @@
 mod any_machine;
 mod bad_input;
 mod bad_stores;
+mod checkpoints;
 mod common;
 mod full_disk;
 mod interrupted;
