@@ -88,7 +88,7 @@ fn main() {
         std::hint::black_box(source.read(first..n_images.min(first + n_per_block)).is_ok());
     }
     println!("{:8.2} s  making the trajectories up", start.elapsed().as_secs_f64());
-    let subjects = [Subject { trajectories: &source, untrained: None }];
+    let subjects = [Subject::of(&source)];
     let options =
         Options { uncertainty: Uncertainty { replicates, ..Uncertainty::default() }, ..Options::default() };
     let stop = Stop::default();

@@ -81,19 +81,37 @@ pub enum Error {
         /// `images`, `steps`, `units` or `classes`.
         what: &'static str,
     },
-    /// The untrained twin is not of the same images and steps.
-    #[error("`{twin}` cannot be the untrained twin of `{trajectories}`: {what} {found}, expected {expected}")]
-    Twin {
+    /// What the trajectories are to be compared to is not of the same images, or of other steps.
+    #[error("`{companion}` cannot be the {role} of `{trajectories}`: {what} {found}, expected {expected}")]
+    Companion {
         /// Name of the trajectories.
         trajectories: String,
-        /// Name of the twin.
-        twin: String,
+        /// Name of what they are to be compared to.
+        companion: String,
+        /// What it was to be.
+        role: Role,
         /// What differs.
         what: &'static str,
-        /// As the twin has it.
+        /// As the companion has it.
         found: String,
-        /// As the trajectories have it.
+        /// As it must be.
         expected: String,
+    },
+    /// Two controls that tables and figures could not tell apart.
+    #[error("two feedforward controls of `{trajectories}` are named `{name}`")]
+    ControlTwice {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of both.
+        name: String,
+    },
+    /// The analysis compares with feedforward networks and there are none.
+    #[error("`{trajectories}` comes without a feedforward control, which `{analysis}` compares it to")]
+    ControlAbsent {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of the analysis.
+        analysis: &'static str,
     },
     /// A label names no class.
     #[error("`{trajectories}`, image {image}: label {label}, but there are {n_classes} classes")]
@@ -168,6 +186,24 @@ pub enum Error {
     Stopped,
 }
 
+/// What other trajectories are to those analysed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The same network before training.
+    UntrainedTwin,
+    /// A network that sees each image once.
+    FeedforwardControl,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::UntrainedTwin => "untrained twin",
+            Self::FeedforwardControl => "feedforward control",
+        })
+    }
+}
+
 impl Error {
     /// Whether the data are sound, but do not have what this analysis needs.
     pub fn is_inapplicable(&self) -> bool {
@@ -177,6 +213,7 @@ impl Error {
                 | Self::ReadoutDisagrees { .. }
                 | Self::ZeroReadout { .. }
                 | Self::TooFewSteps { .. }
+                | Self::ControlAbsent { .. }
         )
     }
 }
@@ -199,8 +236,16 @@ impl Diagnose for Error {
             Self::ZeroReadout { .. } => "leave out the class, or import the readout that was trained".into(),
             Self::Hierarchy { .. } => "give the hierarchy table one line per class of the data".into(),
             Self::TooFewSteps { needed, .. } => format!("unroll with `--steps {needed}` or more"),
-            Self::Twin { .. } => {
+            Self::Companion { role: Role::UntrainedTwin, .. } => {
                 "unroll the untrained network (epoch -1) on the same images and steps".into()
+            }
+            Self::Companion { role: Role::FeedforwardControl, .. } => {
+                "unroll the control for one step on the same images, with the same --split and --limit".into()
+            }
+            Self::ControlTwice { .. } => "unroll one of them with another --name".into(),
+            Self::ControlAbsent { .. } => {
+                "analyze it together with stores of one step of the same images (`redyn unroll --steps 1`)"
+                    .into()
             }
             Self::Label { .. } => "labels are indices into the list of classes, from 0".into(),
             Self::NotFinite { .. } => {

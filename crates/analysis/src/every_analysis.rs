@@ -12,7 +12,8 @@ use crate::{
 
 fn run(fixture: &Fixture, options: &Options) -> Result<NetworkResults, Error> {
     let twin = fixture.twin();
-    let subjects = [Subject { trajectories: fixture, untrained: Some(&twin) }];
+    let control = fixture.control();
+    let subjects = [Subject { trajectories: fixture, untrained: Some(&twin), controls: &[&control] }];
     let stop = Stop::default();
     let request = Request { subjects: &subjects, analyses: Selection::All, options, stop: &stop };
     analyse(&request).map(|mut results| results.networks.remove(0))
@@ -227,7 +228,7 @@ fn an_analysis_asked_for_by_name_must_be_possible() {
     fixture.about.readout = None;
     let ask = |name: &str, untrained: Option<&Fixture>, stop: &Stop| {
         let twin = untrained.map(|twin| twin as &dyn redyn_core::TrajectorySource);
-        let subjects = [Subject { trajectories: &fixture, untrained: twin }];
+        let subjects = [Subject { untrained: twin, ..Subject::of(&fixture) }];
         let names = [name];
         let analyses = Selection::Named(&names);
         analyse(&Request { subjects: &subjects, analyses, options: &quick(), stop })

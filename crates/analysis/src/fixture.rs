@@ -7,7 +7,7 @@ use redyn_core::random::Stream;
 use redyn_core::{Block, Description, Diagnose, Hierarchy, Readout, Stop, TrajectorySource};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{Material, Options, Shared, Uncertainty};
+use crate::{Control, Material, Options, Shared, Uncertainty};
 
 const N_CLASSES: usize = 8;
 const N_UNITS: usize = 11;
@@ -119,6 +119,16 @@ impl Fixture {
         twin
     }
 
+    /// A feedforward network's representations of the same images.
+    pub(crate) fn control(&self) -> Self {
+        let mut control = self.clone();
+        control.about.name = "fixture feedforward".into();
+        control.about.n_steps = 1;
+        let first = |values: &Array3<f32>| values.slice(s![.., ..1, ..]).mapv(|value| value + 0.3);
+        (control.representations, control.logits) = (first(&self.representations), first(&self.logits));
+        control
+    }
+
     pub(crate) fn n_steps(&self) -> usize {
         self.about.n_steps
     }
@@ -173,19 +183,28 @@ pub(crate) fn material(fixture: &Fixture, test: impl FnOnce(&Material)) {
 
 /// Run a test on a fixture and its twin.
 pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnOnce(&Material)) {
-    let twin = fixture.twin();
+    let (twin, control) = (fixture.twin(), fixture.control());
     let stop = Stop::default();
     let rows = |source: &Fixture, quantities| {
         Rows::read(source, 0..source.labels.len(), &Plan { quantities, memory: 1 << 20, stop: &stop })
             .unwrap()
     };
-    let (rows, untrained) = (rows(fixture, Quantities::All), rows(&twin, Quantities::Motion));
+    let (control_rows, untrained) = (rows(&control, Quantities::Motion), rows(&twin, Quantities::Motion));
+    let rows = rows(fixture, Quantities::All);
     let outcomes = options.stable.outcomes(&rows);
+    let controls = [Control {
+        name: control.about.name.clone(),
+        network: control.about.network.clone(),
+        epoch: control.about.epoch,
+        digest: control.about.digest.clone(),
+        rows: control_rows,
+    }];
     test(&Material {
         trajectories: fixture,
         rows: &rows,
         outcomes: &outcomes,
         untrained: Some((&twin.about.name, &untrained)),
+        controls: &controls,
         options,
         shared: &Shared::default(),
     });

@@ -10,10 +10,13 @@ mod boundary;
 mod change;
 mod claims;
 mod contrast;
+mod convergence;
+mod decomposition;
 mod error;
 mod estimate;
 #[cfg(test)]
 mod every_analysis;
+mod feedforward_norm;
 #[cfg(test)]
 mod fixture;
 mod future_class;
@@ -26,14 +29,18 @@ mod projection;
 mod reader;
 mod readout_similarity;
 mod readout_zone;
+mod readout_zone_simulation;
 mod registry;
 mod resample;
 mod rows;
 mod run;
+mod schematic;
 mod shared;
 mod spearman;
 mod stable_step;
 mod table;
+mod within_zone;
+mod zone_membership;
 mod zones;
 
 pub use accuracy::{Accuracy, StepEstimate};
@@ -41,20 +48,27 @@ pub use boundary::{Boundary, RelativeStep};
 pub use change::{Change, ChangeGroup, ChangeGroupOfAll};
 pub use claims::{Claim, Claims, Rule, Verdict};
 pub use contrast::{Averages, Contrast};
-pub use error::Error;
+pub use convergence::{Approach, Convergence, FLOOR, Recurrence, Settled};
+pub use decomposition::{Decomposition, DecompositionGroup, Period, Shares};
+pub use error::{Error, Role};
 pub use estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, Series, Uncertainty};
+pub use feedforward_norm::{ControlNorm, FeedforwardNorm, NormGroup};
 pub use future_class::FutureClass;
 pub use now_correct::NowCorrect;
 pub use options::Options;
 pub use projection::{Plane, PlaneOptions, Projection, Shown, ZoneGrid};
 pub use readout_similarity::{HierarchyAgreement, Linkage, Merge, NormSpread, ReadoutSimilarity, Tree};
+pub use readout_zone_simulation::{BiasEffect, ReadoutZoneSimulation, ZoneScene};
 pub use registry::{ANALYSES, Analysis, Entry, Finding, find};
 pub use rows::{Plan, Quantities, ReadoutRows, Rows};
-pub use run::{Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse};
+pub use run::{Control, Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse};
+pub use schematic::Schematic;
 pub use shared::Shared;
 pub use stable_step::{
     Course, CourseShare, FirstOccurrence, MinimumRun, Outcome, StableRule, StableStep, counts_by_step,
     timesteps_analyse,
 };
 pub use table::{Cell, Column, Table};
+pub use within_zone::{Within, WithinZone};
+pub use zone_membership::{Membership, ZoneMembership};
 pub use zones::{AgainstHierarchy, DistanceCount, Flow, HierarchyTransitions, Transition, Zones};

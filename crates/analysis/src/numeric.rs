@@ -1,4 +1,4 @@
-//! Sums of products of f32 values, in f64 and in one fixed order.
+//! Sums of products of f32 values and of their differences, in f64 and in one fixed order.
 //!
 //! A product of two f32 values is exact in f64, so only the order of additions decides the
 //! bits of a result, and here it depends on nothing but the number of units.
@@ -7,29 +7,38 @@
 const LANES: usize = 8;
 
 /// `Σ_u term(a_u, b_u)`: eight interleaved sums, then those in order.
-fn interleaved(a: &[f32], b: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+fn interleaved<A, B>(a: &[A], b: &[B], term: impl Fn(f64, f64) -> f64) -> f64
+where
+    A: Copy + Into<f64>,
+    B: Copy + Into<f64>,
+{
     let mut sums = [0.0; LANES];
     let (heads, tails) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let rest = heads.remainder().iter().zip(tails.remainder());
     for (x, y) in heads.zip(tails) {
         for lane in 0..LANES {
-            sums[lane] += term(f64::from(x[lane]), f64::from(y[lane]));
+            sums[lane] += term(x[lane].into(), y[lane].into());
         }
     }
     for (lane, (&x, &y)) in rest.enumerate() {
-        sums[lane] += term(f64::from(x), f64::from(y));
+        sums[lane] += term(x.into(), y.into());
     }
     sums.iter().sum()
 }
 
-/// `‖a‖₂`
-pub(crate) fn norm(a: &[f32]) -> f64 {
-    interleaved(a, a, |x, y| x * y).sqrt()
+/// `a · b`
+pub(crate) fn dot<A: Copy + Into<f64>, B: Copy + Into<f64>>(a: &[A], b: &[B]) -> f64 {
+    interleaved(a, b, |x, y| x * y)
 }
 
-/// `‖a − b‖₂`
-pub(crate) fn distance(a: &[f32], b: &[f32]) -> f64 {
-    interleaved(a, b, |x, y| (x - y) * (x - y)).sqrt()
+/// `‖a‖₂`
+pub(crate) fn norm<A: Copy + Into<f64>>(a: &[A]) -> f64 {
+    dot(a, a).sqrt()
+}
+
+/// `a − b`, so that what is small is not lost in the difference of two large sums.
+pub(crate) fn difference(a: &[f32], b: &[f32]) -> Vec<f64> {
+    a.iter().zip(b).map(|(&x, &y)| f64::from(x) - f64::from(y)).collect()
 }
 
 /// A matrix laid out for products with many vectors: panels of eight rows, unit by unit.
@@ -133,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn norms_and_distances_are_those_of_the_plain_sums() {
+    fn norms_and_differences_are_those_of_the_plain_sums() {
         for n in [1, 8, 29] {
             let (a, b) = (values(n, 1), values(n, 2));
             let square = |x: f64| x * x;
             let plain: f64 = a.iter().map(|&x| square(f64::from(x))).sum();
             assert!((norm(&a) - plain.sqrt()).abs() < 1e-14 * plain.sqrt());
             let plain: f64 = a.iter().zip(&b).map(|(&x, &y)| square(f64::from(x) - f64::from(y))).sum();
-            assert!((distance(&a, &b) - plain.sqrt()).abs() < 1e-14 * plain.sqrt());
+            assert!((norm(&difference(&a, &b)) - plain.sqrt()).abs() < 1e-14 * plain.sqrt());
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use redyn_core::{Block, TrajectorySource};
 
 use crate::Error;
-use crate::numeric::{distance, norm};
+use crate::numeric::{difference, dot, norm};
 use crate::readout_zone::Zones;
 use crate::rows::{ReadoutRows, Rows};
 
@@ -17,6 +17,9 @@ pub(crate) struct Row {
     answers: Vec<usize>,
     norms: Vec<f64>,
     changes: Vec<f64>,
+    radial: Vec<Option<f64>>,
+    persistence: Vec<Option<f64>>,
+    first_seen: Vec<usize>,
     readout: Option<ReadoutRow>,
 }
 
@@ -26,6 +29,7 @@ struct ReadoutRow {
     cosine_label: Vec<Option<f64>>,
     margin: Vec<Option<f64>>,
     depth: Vec<Option<f64>>,
+    towards: Vec<Option<f64>>,
     disagreements: usize,
     cosines_before: Vec<f64>,
 }
@@ -87,10 +91,33 @@ impl Reader<'_> {
         let logits = block.logits.index_axis(ndarray::Axis(0), index);
         let answers = answers(&logits).map_err(|step| damaged("logits", step))?;
         let norms: Vec<f64> = steps.iter().map(|values| norm(values)).collect();
-        let changes = steps.windows(2).map(|pair| distance(pair[1], pair[0])).collect();
-        let readout =
-            self.zones.as_ref().map(|zones| readout_row(zones, representations, &norms, &answers, label));
-        Ok(Row { label, answers, norms, changes, readout })
+        let moves: Vec<Vec<f64>> = steps.windows(2).map(|pair| difference(pair[1], pair[0])).collect();
+        let changes: Vec<f64> = moves.iter().map(|change| norm(change)).collect();
+        let radial: Vec<Option<f64>> = moves
+            .iter()
+            .zip(steps.iter().zip(&norms))
+            .map(|(change, (from, &length))| (length > 0.0).then(|| dot(change, from) / length))
+            .collect();
+        let persistence = (1..moves.len())
+            .map(|step| {
+                let lengths = changes[step - 1] * changes[step];
+                (lengths > 0.0).then(|| dot(&moves[step - 1], &moves[step]) / lengths)
+            })
+            .collect();
+        let readout = self.zones.as_ref().zip(about.readout.as_ref()).map(|(zones, readout)| {
+            let own = readout.weight.row(label).to_vec();
+            let along: Vec<f64> = moves.iter().map(|change| dot(change, &own)).collect();
+            let row = readout_row(zones, representations, &norms, &answers, label);
+            let towards = along.iter().zip(&radial).enumerate().map(|(step, (&along, &radial))| {
+                // Of w, what is left without its part along r; both parts share the cosine.
+                let (cosine, radial) = (row.cosine_label[step]?, radial?);
+                let across = (1.0 - cosine * cosine).max(0.0).sqrt();
+                (across > PARALLEL).then(|| (along / zones.norms[label] - radial * cosine) / across)
+            });
+            ReadoutRow { towards: towards.collect(), ..row }
+        });
+        let first_seen = first_seen(&steps);
+        Ok(Row { label, answers, norms, changes, radial, persistence, first_seen, readout })
     }
 
     /// Rows of images in order, from image `first` on, as one table per quantity.
@@ -105,6 +132,7 @@ impl Reader<'_> {
                 cosine_label: table(&rows, |row| &row.cosine_label),
                 margin: table(&rows, |row| &row.margin),
                 depth: table(&rows, |row| &row.depth),
+                towards: table(&rows, |row| &row.towards),
                 disagreements: rows.iter().map(|row| row.disagreements).sum(),
                 cosines_before: rows.iter_mut().map(|row| std::mem::take(&mut row.cosines_before)).collect(),
             }
@@ -117,6 +145,9 @@ impl Reader<'_> {
             answers: table(&rows, |row| &row.answers),
             norms: table(&rows, |row| &row.norms),
             changes: table(&rows, |row| &row.changes),
+            radial: table(&rows, |row| &row.radial),
+            persistence: table(&rows, |row| &row.persistence),
+            first_seen: table(&rows, |row| &row.first_seen),
             readout,
         }
     }
@@ -149,6 +180,18 @@ fn answers(logits: &ArrayView2<f32>) -> Result<Vec<usize>, usize> {
         if logits[best].is_finite() { Ok(best) } else { Err(step) }
     };
     logits.outer_iter().enumerate().map(answer).collect()
+}
+
+/// A readout vector whose sine with the representation is smaller is parallel to it: what is
+/// left of it across is rounding.
+const PARALLEL: f64 = 1e-6;
+
+/// For each step, the first at which the values were the same, bit by bit.
+fn first_seen(steps: &[&[f32]]) -> Vec<usize> {
+    let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(x, y)| x.to_bits() == y.to_bits());
+    (0..steps.len())
+        .map(|step| (0..step).find(|&earlier| same(steps[earlier], steps[step])).unwrap_or(step))
+        .collect()
 }
 
 fn readout_row(

@@ -74,6 +74,20 @@ pub struct NormSpread {
     pub deviation: f64,
 }
 
+impl NormSpread {
+    pub(crate) fn of(norms: &[f64]) -> Self {
+        let n = norms.len() as f64;
+        let mean = norms.iter().sum::<f64>() / n;
+        let variance = norms.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+        Self {
+            smallest: norms.iter().copied().fold(f64::INFINITY, f64::min),
+            mean,
+            largest: norms.iter().copied().fold(0.0, f64::max),
+            deviation: variance.sqrt(),
+        }
+    }
+}
+
 /// Figure 1B: similarity of readout vectors, as a tree.
 ///
 /// `D_ij = (1 − cos(w_i, w_j)) / 2`, condensed: upper triangle, row by row.
@@ -135,14 +149,7 @@ impl Analysis for ReadoutSimilarity {
                 tree
             })
             .collect();
-        let mean = norms.iter().sum::<f64>() / n_classes as f64;
-        let variance = norms.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n_classes as f64;
-        let norm_spread = NormSpread {
-            smallest: norms.iter().copied().fold(f64::INFINITY, f64::min),
-            mean,
-            largest: norms.iter().copied().fold(0.0, f64::max),
-            deviation: variance.sqrt(),
-        };
+        let norm_spread = NormSpread::of(&norms);
         Ok(Self { classes: about.classes.clone(), dissimilarities, trees, norms, norm_spread })
     }
 

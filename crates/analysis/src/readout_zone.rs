@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 use redyn_core::Readout;
 
-use crate::numeric::{Panels, distance, norm};
+use crate::numeric::{Panels, difference, norm};
 
 /// A facet whose normal leaves the span of the others by less than a millionth (squared)
 /// adds no new direction.
@@ -37,7 +37,7 @@ impl Zones {
         let row = |class: usize| &weight[class * n_units..(class + 1) * n_units];
         let separation = (0..n_classes * n_classes)
             .into_par_iter()
-            .map(|pair| distance(row(pair / n_classes), row(pair % n_classes)))
+            .map(|pair| norm(&difference(row(pair / n_classes), row(pair % n_classes))))
             .collect();
         let bias = match &readout.bias {
             Some(bias) => bias.iter().map(|&value| f64::from(value)).collect(),

@@ -51,6 +51,15 @@ pub struct Rows {
     pub norms: Array2<f64>,
     /// `‖r_n(t+1) − r_n(t)‖₂`: `[image, step − 1]`.
     pub changes: Array2<f64>,
+    /// Component of `r_n(t+1) − r_n(t)` along `r_n(t)`; `None` where that is zero:
+    /// `[image, step − 1]`.
+    pub radial: Array2<Option<f64>>,
+    /// Cosine of the changes from `t` to `t + 1` and on to `t + 2`; `None` where either is
+    /// zero: `[image, step − 2]`.
+    pub persistence: Array2<Option<f64>>,
+    /// First step at which the representation was the same, bit by bit; `t` itself where it
+    /// is new: `[image, step]`.
+    pub first_seen: Array2<usize>,
     /// What the readout makes of them; absent without one.
     pub readout: Option<ReadoutRows>,
 }
@@ -71,6 +80,10 @@ pub struct ReadoutRows {
     /// Signed distance to the boundary of the zone of the true class, positive inside;
     /// `None` where that zone is empty: `[image, step]`.
     pub depth: Array2<Option<f64>>,
+    /// Component of `r_n(t+1) − r_n(t)` towards the readout vector of the true class, along
+    /// the part of `w_{y_n}` orthogonal to `r_n(t)`; `None` where there is no such part:
+    /// `[image, step − 1]`.
+    pub towards: Array2<Option<f64>>,
     /// Image-steps in which `argmax_k (W r + b)_k` is not the answer.
     pub disagreements: usize,
     /// `cos(r_n(t), w_k)` of every class, for the steps before the final run of images whose
@@ -144,11 +157,15 @@ impl Rows {
             append(&mut whole.answers, &part.answers);
             append(&mut whole.norms, &part.norms);
             append(&mut whole.changes, &part.changes);
+            append(&mut whole.radial, &part.radial);
+            append(&mut whole.persistence, &part.persistence);
+            append(&mut whole.first_seen, &part.first_seen);
             if let (Some(ours), Some(theirs)) = (&mut whole.readout, part.readout) {
                 append(&mut ours.cosine_answer, &theirs.cosine_answer);
                 append(&mut ours.cosine_label, &theirs.cosine_label);
                 append(&mut ours.margin, &theirs.margin);
                 append(&mut ours.depth, &theirs.depth);
+                append(&mut ours.towards, &theirs.towards);
                 ours.disagreements += theirs.disagreements;
                 ours.cosines_before.extend(theirs.cosines_before);
             }

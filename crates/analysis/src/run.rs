@@ -6,15 +6,39 @@ use redyn_core::{Diagnose, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{ANALYSES, Entry, Error, Finding, Options, Outcome, Shared, find};
+use crate::{ANALYSES, Entry, Error, Finding, Options, Outcome, Role, Shared, find};
 
-/// One network to analyse, with its untrained twin if there is one.
+/// One network to analyse, with what it is compared to.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     /// Its trajectories.
     pub trajectories: &'a dyn TrajectorySource,
     /// The untrained network's trajectories of the same images and steps.
     pub untrained: Option<&'a dyn TrajectorySource>,
+    /// Feedforward networks' representations of the same images: trajectories of one step.
+    pub controls: &'a [&'a dyn TrajectorySource],
+}
+
+impl<'a> Subject<'a> {
+    /// A network that is compared to nothing.
+    pub fn of(trajectories: &'a dyn TrajectorySource) -> Self {
+        Self { trajectories, untrained: None, controls: &[] }
+    }
+}
+
+/// A feedforward network beside the recurrent one: what it made of the same images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Control {
+    /// Short name.
+    pub name: String,
+    /// The network, as its card names it.
+    pub network: String,
+    /// Training epoch of its weights; −1 is the untrained network.
+    pub epoch: Option<i64>,
+    /// Digest of the data behind it.
+    pub digest: String,
+    /// Its only step (motion only).
+    pub rows: Rows,
 }
 
 /// Which analyses.
@@ -49,6 +73,8 @@ pub struct Material<'a> {
     pub outcomes: &'a [Outcome],
     /// Name and rows (motion only) of the untrained twin.
     pub untrained: Option<(&'a str, &'a Rows)>,
+    /// The feedforward controls.
+    pub controls: &'a [Control],
     /// Every choice.
     pub options: &'a Options,
     /// What several analyses need, found once; begin with `Shared::default()`.
@@ -89,6 +115,9 @@ pub struct NetworkResults {
     pub digest: String,
     /// Name and digest of the untrained twin.
     pub untrained: Option<(String, String)>,
+    /// Name and digest of every feedforward control.
+    #[serde(default)]
+    pub controls: Vec<(String, String)>,
     /// The results, in the order of the registry.
     pub findings: Vec<Finding>,
     /// What was left out, and why.
@@ -161,10 +190,24 @@ fn analyse_network(
         return Err(Error::Hierarchy { trajectories, found, expected });
     }
     if let Some(twin) = subject.untrained {
-        check_twin(subject.trajectories, twin)?;
+        check_companion(Role::UntrainedTwin, subject.trajectories, twin)?;
+    }
+    for (index, control) in subject.controls.iter().enumerate() {
+        check_companion(Role::FeedforwardControl, subject.trajectories, *control)?;
+        let name = &control.description().name;
+        if subject.controls[..index].iter().any(|other| other.description().name == *name) {
+            return Err(Error::ControlTwice { trajectories: about.name.clone(), name: name.clone() });
+        }
     }
     let rows = read(subject.trajectories, Quantities::All)?;
     let twin_rows = subject.untrained.map(|twin| read(twin, Quantities::Motion)).transpose()?;
+    let controls = subject.controls.iter().map(|&control| {
+        let rows = read(control, Quantities::Motion)?;
+        let about = control.description().clone();
+        let (name, network, epoch, digest) = (about.name, about.network, about.epoch, about.digest);
+        Ok(Control { name, network, epoch, digest, rows })
+    });
+    let controls = controls.collect::<Result<Vec<Control>, Error>>()?;
     let outcomes = options.stable.outcomes(&rows);
     let untrained = subject.untrained.map(TrajectorySource::description);
     let material = Material {
@@ -172,6 +215,7 @@ fn analyse_network(
         rows: &rows,
         outcomes: &outcomes,
         untrained: untrained.map(|twin| twin.name.as_str()).zip(twin_rows.as_ref()),
+        controls: &controls,
         options,
         shared: &Shared::default(),
     };
@@ -204,6 +248,7 @@ fn analyse_network(
         classes: about.classes.clone(),
         digest: about.digest.clone(),
         untrained: untrained.map(|twin| (twin.name.clone(), twin.digest.clone())),
+        controls: controls.into_iter().map(|control| (control.name, control.digest)).collect(),
         findings,
         omitted,
     })
@@ -213,25 +258,31 @@ fn images(source: &dyn TrajectorySource) -> Range<usize> {
     0..source.description().n_images
 }
 
-fn check_twin(trajectories: &dyn TrajectorySource, twin: &dyn TrajectorySource) -> Result<(), Error> {
-    let (ours, theirs) = (trajectories.description(), twin.description());
-    let error = |what, found: String, expected: String| Error::Twin {
+fn check_companion(
+    role: Role,
+    trajectories: &dyn TrajectorySource,
+    companion: &dyn TrajectorySource,
+) -> Result<(), Error> {
+    let (ours, theirs) = (trajectories.description(), companion.description());
+    let error = |what, found: String, expected: String| Error::Companion {
         trajectories: ours.name.clone(),
-        twin: theirs.name.clone(),
+        companion: theirs.name.clone(),
+        role,
         what,
         found,
         expected,
     };
+    let n_steps = if role == Role::FeedforwardControl { 1 } else { ours.n_steps };
     for (what, found, expected) in
-        [("images", theirs.n_images, ours.n_images), ("steps", theirs.n_steps, ours.n_steps)]
+        [("images", theirs.n_images, ours.n_images), ("steps", theirs.n_steps, n_steps)]
     {
         if found != expected {
             return Err(error(what, found.to_string(), expected.to_string()));
         }
     }
-    let differs = trajectories.labels().iter().zip(twin.labels()).position(|(a, b)| a != b);
+    let differs = trajectories.labels().iter().zip(companion.labels()).position(|(a, b)| a != b);
     if let Some(image) = differs {
-        let (found, expected) = (twin.labels()[image], trajectories.labels()[image]);
+        let (found, expected) = (companion.labels()[image], trajectories.labels()[image]);
         return Err(error("labels", format!("image {image}: {found}"), expected.to_string()));
     }
     Ok(())

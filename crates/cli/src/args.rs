@@ -250,7 +250,7 @@ pub(crate) struct UnrollArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
     /// Stores of trajectories. An untrained network (epoch -1) is paired with the trained ones of the
-    /// same network and seed
+    /// same network and seed; stores of one step are feedforward controls of all that saw the same images
     #[arg(required = true)]
     pub(crate) stores: Vec<PathBuf>,
     /// Folder for results.json and one CSV per table

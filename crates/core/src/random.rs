@@ -42,6 +42,12 @@ impl Stream {
         low + (high - low) * self.unit()
     }
 
+    /// Normal with mean 0 and variance 1 (Box and Muller, from two uniform numbers each).
+    pub fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
     /// Uniform in `0..n` without bias (Lemire's method with rejection).
     pub fn below(&mut self, n: usize) -> usize {
         assert!(n > 0, "a draw from nothing");
@@ -70,6 +76,23 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn normal_numbers_have_the_moments_of_the_normal_distribution() {
+        let mut stream = Stream::new(3, &[]);
+        let n = 100_000;
+        let mut moments = [0.0; 4];
+        for _ in 0..n {
+            let x = stream.normal();
+            moments.iter_mut().enumerate().for_each(|(k, sum)| *sum += x.powi(k as i32 + 1) / f64::from(n));
+        }
+        // Four standard errors: 1, 2, 15 and 96 are the variances of x, x², x³ and x⁴.
+        for ((moment, expected), variance) in
+            moments.iter().zip([0.0, 1.0, 0.0, 3.0]).zip([1.0, 2.0, 15.0, 96.0_f64])
+        {
+            assert!((moment - expected).abs() < 4.0 * (variance / f64::from(n)).sqrt(), "{moments:?}");
+        }
+    }
 
     #[test]
     fn a_stream_repeats_and_paths_differ() {

@@ -11,6 +11,9 @@ use crate::scene::{Anchor, Paint, Pattern, Scene, Segment, Style, Tags, polygon}
 /// Size of the numbers under an axis.
 const UNDER: f64 = 8.4;
 
+/// Points of a line that stand closer carry no sign each: the line is enough.
+const CROWDED: f64 = 8.0;
+
 /// A frame with axes, and what is in it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plot {
@@ -489,7 +492,9 @@ impl Curve {
                 }
             }
         }
-        for sample in self.samples.iter().flatten() {
+        let here: Vec<&Sample> = self.samples.iter().flatten().collect();
+        let crowded = here.windows(2).any(|pair| x.place(pair[1].x) - x.place(pair[0].x) < CROWDED);
+        for sample in here {
             let at = place(sample);
             scene.group(Tags::tip(sample.tip.clone()).with("ink", &ink.name()), |scene| {
                 // A target larger than the sign.
@@ -498,6 +503,9 @@ impl Curve {
                     && self.spread == Spread::Whiskers
                 {
                     scene.line([at[0], y.place(low)], [at[0], y.place(high)], Paint::line(ink, 1.4));
+                }
+                if crowded && self.spread == Spread::Band && sample.n >= SMALLEST_GROUP {
+                    return;
                 }
                 let radius = if self.spread == Spread::Band { 3.0 } else { 4.0 };
                 let paint = if sample.n < SMALLEST_GROUP {

@@ -27,7 +27,7 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const send = (element, kind) => element.dispatchEvent(new Event(kind, { bubbles: true }));
 const tip = document.getElementById("tip");
 try {
-  check("13 figures", all("section figure svg").length === 13);
+  check("20 figures", all("section figure svg").length === 20);
   for (const svg of all("section figure svg")) {
     const name = svg.closest("section").id, box = svg.getBoundingClientRect();
     check(name + " has a size", box.width > 300 && box.height > 60);
@@ -77,6 +77,20 @@ try {
   check("transitions are filtered", seen() > 0 && seen() < everything);
   between.value = -1; send(between, "input");
   check("all transitions come back", seen() === everything);
+
+  const zones = () => all("g.zones > path").map((zone) => zone.getAttribute("d")).join();
+  const press = (id) => document.getElementById(id).click();
+  press("recorded");
+  const printed = zones();
+  press("redraw");
+  check("other readouts have other zones", zones() !== printed);
+  press("recorded");
+  check("the recorded readouts come back", zones() === printed);
+  const norm = document.getElementById("norm");
+  norm.value = 1; send(norm, "input");
+  check("the norm moves the window", zones() !== printed && document.getElementById("norm-now").textContent === "up to 10");
+  press("recorded");
+  check("and back", zones() === printed);
 
   const ground = () => getComputedStyle(document.body).backgroundColor;
   const before = ground();

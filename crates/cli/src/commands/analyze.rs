@@ -6,9 +6,11 @@ use redyn_analysis::{
     FirstOccurrence, MinimumRun, Options, Request, Results, Selection, StableRule, Subject, Uncertainty,
     analyse,
 };
+use redyn_core::TrajectorySource;
 use redyn_store::{Spatial, Store, StoreTrajectories};
 use serde::{Deserialize, Serialize};
 
+use super::companions::companions;
 use super::{command_line, print_json, print_path, write_file};
 use crate::Failure;
 use crate::args::{AnalyzeArgs, SpatialArg};
@@ -30,6 +32,9 @@ pub(crate) struct Analyzed {
 pub(crate) struct Source {
     pub(super) store: PathBuf,
     pub(super) untrained: Option<PathBuf>,
+    /// Stores of one step of the same images.
+    #[serde(default)]
+    pub(super) controls: Vec<PathBuf>,
     /// What the store says of the network: card, split, interventions.
     pub(super) model: serde_json::Value,
     pub(super) weights_digest: Option<String>,
@@ -91,50 +96,37 @@ pub(crate) fn analyze(
     console: &Console,
 ) -> Result<Analyzed, Failure> {
     let stores = paths.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    let recurrent = stores.iter().any(several_steps);
     let trajectories = stores
         .iter()
         .map(|store| {
-            let area =
-                how.area.map(str::to_owned).or_else(|| store.readout().map(|(_, place)| place.tap.clone()));
+            let read_out = || store.readout().map(|(_, place)| place.tap.clone());
+            // A feedforward control without the area asked for is represented by what is read out.
+            let control = recurrent && !several_steps(store);
+            let asked = how.area.filter(|area| !control || store.tap(area).is_ok());
+            let area = asked.map(str::to_owned).or_else(read_out);
             let area = area.or_else(|| store.taps().first().map(|tap| tap.area.clone()));
             store.trajectories(&area.unwrap_or_default(), how.spatial)
         })
         .collect::<Result<Vec<StoreTrajectories>, _>>()?;
-    let untrained = |index: usize| stores[index].about().epoch == Some(-1);
-    let mut trained: Vec<usize> = (0..stores.len()).filter(|&index| !untrained(index)).collect();
-    if trained.is_empty() {
-        // Only untrained networks: they are what is to be looked at.
-        trained = (0..stores.len()).collect();
+    let n_steps: Vec<usize> = trajectories.iter().map(|found| found.description().n_steps).collect();
+    let (found, left) = companions(paths, &stores, &n_steps)?;
+    for index in left {
+        console.say(format!(
+            "note: {} is untrained and belongs to none of the trained networks; it is left out",
+            paths[index].display()
+        ));
     }
-    let pairs: Vec<(usize, Option<usize>)> = trained
+    let source = |index: usize| &trajectories[index] as &dyn TrajectorySource;
+    let controls: Vec<Vec<&dyn TrajectorySource>> =
+        found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
+    let subjects: Vec<Subject> = found
         .iter()
-        .map(|&index| {
-            let about = stores[index].about();
-            let twin = (0..stores.len()).find(|&other| {
-                let there = stores[other].about();
-                other != index
-                    && there.epoch == Some(-1)
-                    && there.network == about.network
-                    && there.seed == about.seed
-                    && there.dataset_digest == about.dataset_digest
-                    && stores[other].image_ids() == stores[index].image_ids()
-            });
-            (index, twin)
-        })
-        .collect();
-    for index in (0..stores.len()).filter(|&index| untrained(index)) {
-        if !pairs.iter().any(|&(subject, twin)| subject == index || twin == Some(index)) {
-            console.say(format!(
-                "note: {} is untrained and belongs to none of the trained networks; it is left out",
-                paths[index].display()
-            ));
-        }
-    }
-    let subjects: Vec<Subject> = pairs
-        .iter()
-        .map(|&(index, twin)| Subject {
-            trajectories: &trajectories[index],
-            untrained: twin.map(|twin| &trajectories[twin] as &dyn redyn_core::TrajectorySource),
+        .zip(&controls)
+        .map(|(one, controls)| Subject {
+            untrained: one.untrained.map(source),
+            controls,
+            ..Subject::of(source(one.subject))
         })
         .collect();
     let bar = console.bar("analyze", subjects.len());
@@ -148,20 +140,21 @@ pub(crate) fn analyze(
             console.say(format!("note: {}: {} left out: {}", network.name, omitted.analysis, omitted.reason));
         }
     }
-    let sources = pairs
+    let sources = found
         .iter()
-        .map(|&(index, twin)| {
-            let about = stores[index].about();
+        .map(|one| {
+            let about = stores[one.subject].about();
             Source {
-                store: paths[index].clone(),
-                untrained: twin.map(|twin| paths[twin].clone()),
+                store: paths[one.subject].clone(),
+                untrained: one.untrained.map(|twin| paths[twin].clone()),
+                controls: one.controls.iter().map(|&control| paths[control].clone()).collect(),
                 model: about.model.clone(),
                 weights_digest: about.weights_digest.clone(),
                 dataset: about.dataset.clone(),
                 dataset_digest: about.dataset_digest.clone(),
                 kernels: about.kernel_path.clone(),
                 hierarchy: about.hierarchy.clone(),
-                image_ids: stores[index].image_ids().to_vec(),
+                image_ids: stores[one.subject].image_ids().to_vec(),
             }
         })
         .collect();
@@ -176,6 +169,10 @@ pub(crate) fn analyze(
     let json = serde_json::to_vec(&analyzed).expect("plain data");
     write_file(&out.join(RESULTS), &json)?;
     Ok(analyzed)
+}
+
+fn several_steps(store: &Store) -> bool {
+    store.taps().iter().any(|tap| tap.steps.len() > 1)
 }
 
 /// One CSV per table, and what its columns mean beside it.

@@ -3,6 +3,7 @@
 mod analyses;
 mod analyze;
 mod checkpoint;
+mod companions;
 mod data;
 pub(crate) mod demo;
 mod import;

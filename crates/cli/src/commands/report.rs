@@ -110,6 +110,9 @@ fn provenance(analyzed: &Analyzed) -> Vec<Provenance> {
         if let Some(untrained) = &source.untrained {
             lines.push(line(&of("untrained store"), untrained.display().to_string()));
         }
+        for control in &source.controls {
+            lines.push(line(&of("feedforward control"), control.display().to_string()));
+        }
         for (what, value) in [
             ("seed", results.seed.map(|seed| seed.to_string())),
             ("epoch", results.epoch.map(|epoch| epoch.to_string())),

@@ -6,14 +6,21 @@ mod architecture;
 mod boundary;
 mod change;
 mod contrast;
+mod convergence;
+mod decomposition;
 mod dendrogram;
+mod feedforward_norm;
 mod flow;
 mod future_class;
 mod hierarchy;
 mod now_correct;
 mod projection;
+mod readout_zone_simulation;
+mod schematic;
 mod stable_step;
 mod transitions;
+mod within_zone;
+mod zone_membership;
 
 pub(crate) use projection::{Moving, moving};
 
@@ -50,11 +57,18 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     now_correct::figure,
     future_class::figure,
     aggregate::figure,
+    schematic::figure,
     boundary::figure,
+    decomposition::figure,
+    within_zone::figure,
     transitions::figure,
     flow::figure,
     hierarchy::figure,
     dendrogram::figure,
+    readout_zone_simulation::figure,
+    zone_membership::figure,
+    feedforward_norm::figure,
+    convergence::figure,
     projection::figure,
     architecture::figure,
 ];
@@ -291,7 +305,10 @@ mod tests {
             })
             .collect();
         let names: Vec<&str> = absent.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["future_class", "boundary", "dendrogram"]);
+        assert_eq!(
+            names,
+            ["future_class", "schematic", "boundary", "decomposition", "dendrogram", "zone_membership"]
+        );
         assert!(absent.iter().all(|(_, reason)| reason.contains("readout")), "{absent:?}");
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use redyn_analysis::Projection;
+use redyn_analysis::{Projection, ReadoutZoneSimulation};
 use serde::Serialize;
 
 use crate::figures::{Moving, moving};
@@ -17,6 +17,14 @@ const MOST_PICTURES: usize = 1_500_000;
 struct Data<'a> {
     moving: Vec<Moving<'a>>,
     pictures: BTreeMap<usize, String>,
+    simulation: Option<Simulation<'a>>,
+}
+
+/// The readouts of the simulation, as recorded.
+#[derive(Serialize)]
+struct Simulation<'a> {
+    readouts: &'a [[f64; 2]],
+    bias: &'a [f64],
 }
 
 /// The controls of a figure, if it has any.
@@ -46,6 +54,18 @@ pub(crate) fn controls(context: &Context, figure: &str) -> String {
             }
             text + "</div>\n"
         }
+        "readout_zone_simulation" => simulation(context).map_or_else(String::new, |found| {
+            let [near, far] = [1, 2].map(|scene| found.scenes[scene].extent);
+            format!(
+                "<div class=\"controls\" hidden>\n<span>drag an arrow, or</span>\n<button type=\"button\" \
+                 id=\"redraw\">draw others</button>\n<button type=\"button\" id=\"recorded\">as recorded\
+                 </button>\n<label class=\"slide\">large norms <input type=\"range\" id=\"norm\" min=\"{:.2}\" \
+                 max=\"2.5\" step=\"0.02\" value=\"{:.2}\"></label>\n<output id=\"norm-now\" for=\"norm\">up to \
+                 {far}</output>\n</div>\n",
+                near.log10(),
+                far.log10(),
+            )
+        }),
         "transitions" if n_steps > 1 => format!(
             "<div class=\"controls\" hidden>\n<label class=\"slide\">steps <input type=\"range\" id=\"between\" \
              min=\"-1\" max=\"{}\" step=\"1\" value=\"-1\"></label>\n<output id=\"between-now\" \
@@ -58,9 +78,15 @@ pub(crate) fn controls(context: &Context, figure: &str) -> String {
 
 /// Places of moving points and pictures of images, as JSON that cannot end its element.
 pub(crate) fn data(context: &Context) -> Result<String, Error> {
-    let data = Data { moving: moving(context), pictures: pictures(context) };
+    let simulation =
+        simulation(context).map(|found| Simulation { readouts: &found.readouts, bias: &found.bias });
+    let data = Data { moving: moving(context), pictures: pictures(context), simulation };
     let json = serde_json::to_string(&data)?.replace('<', "\\u003c");
     Ok(format!("<script type=\"application/json\" id=\"data\">{json}</script>\n"))
+}
+
+fn simulation(context: &Context) -> Option<&ReadoutZoneSimulation> {
+    context.networks.iter().find_map(|network| network.results.get())
 }
 
 /// Thumbnails of the images that are shown, until there is no room for more.

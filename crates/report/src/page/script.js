@@ -145,6 +145,95 @@
     draw();
   }
 
+  // Readout zones: drag a readout, draw others, or look farther out.
+  const norm = document.getElementById("norm");
+  if (norm && data.simulation) {
+    const recorded = () => ({ readouts: data.simulation.readouts.map((w) => [...w]), bias: [...data.simulation.bias] });
+    let { readouts, bias } = recorded();
+    const frames = [...document.querySelectorAll("g.simulation")].map((group) => ({
+      group, biased: group.dataset.biased === "true", extent: +group.dataset.extent,
+      left: +group.dataset.left, top: +group.dataset.top, side: +group.dataset.side,
+      zones: [...group.querySelectorAll("g.zones > path")],
+      arrows: [...group.querySelectorAll("g.readout")],
+      ends: [...group.querySelectorAll("g.ends > text")],
+    }));
+    // The part of a convex polygon where normal . r + offset >= 0.
+    const cut = (polygon, normal, offset) => polygon.flatMap((from, index) => {
+      const to = polygon[(index + 1) % polygon.length];
+      const [before, after] = [from, to].map(([x, y]) => normal[0] * x + normal[1] * y + offset);
+      const kept = before >= 0 ? [from] : [];
+      const share = before / (before - after);
+      if ((before >= 0) !== (after >= 0)) kept.push([0, 1].map((axis) => from[axis] + share * (to[axis] - from[axis])));
+      return kept;
+    });
+    const written = (points) => points.map((point) => point.map((part) => part.toFixed(2)).join(" ")).join("L");
+    const draw = () => {
+      for (const { biased, extent, left, top, side, zones, arrows, ends } of frames) {
+        const place = ([x, y]) => [left + (side * (x / extent + 1)) / 2, top + (side * (1 - y / extent)) / 2];
+        const whole = [[-extent, -extent], [extent, -extent], [extent, extent], [-extent, extent]];
+        readouts.forEach((own, index) => {
+          const zone = readouts.reduce((zone, other, at) => at === index ? zone : cut(zone,
+            [own[0] - other[0], own[1] - other[1]], biased ? bias[index] - bias[at] : 0), whole);
+          zones[index].setAttribute("d", zone.length ? `M${written(zone.map(place))}Z` : "");
+          const [from, to] = [place([0, 0]), place(own)];
+          const length = Math.max(1e-9, Math.hypot(to[0] - from[0], to[1] - from[1]));
+          const along = [0, 1].map((axis) => (to[axis] - from[axis]) / length);
+          const head = Math.min(8, 0.8 * length);
+          const at = (back, aside) => [to[0] - back * along[0] - aside * along[1], to[1] - back * along[1] + aside * along[0]];
+          const [shaft, tipped] = arrows[index].querySelectorAll("path");
+          shaft.setAttribute("d", `M${written([from, at(head, 0)])}`);
+          tipped.setAttribute("d", `M${written([to, at(head, 0.45 * head), at(head, -0.45 * head)])}Z`);
+          const name = arrows[index].querySelector("text");
+          name.setAttribute("x", to[0] + 11 * along[0]);
+          name.setAttribute("y", to[1] + 11 * along[1] + 4);
+          const said = (value) => value.toPrecision(3).replace("-", "\u2212");
+          arrows[index].dataset.tip = `readout ${index + 1}\nw = (${own.map(said).join(", ")})`
+            + (biased ? `\nb = ${said(bias[index])}` : "");
+        });
+        const end = extent < 10 ? extent.toFixed(1).replace(".0", "") : extent.toFixed(0);
+        ends.forEach((text, index) => { text.textContent = (index < 2 ? "\u2212" : "") + end; });
+      }
+    };
+    for (const frame of frames) frame.arrows.forEach((arrow, index) => {
+      arrow.style.cursor = "grab";
+      arrow.style.touchAction = "none";
+      arrow.addEventListener("pointerdown", (event) => { event.preventDefault(); arrow.setPointerCapture(event.pointerId); });
+      arrow.addEventListener("pointermove", (event) => {
+        if (!arrow.hasPointerCapture(event.pointerId)) return;
+        const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(frame.group.getScreenCTM().inverse());
+        const most = frames[0].extent;
+        const inside = (share) => Math.max(-most, Math.min(most, share * frame.extent));
+        readouts[index] = [inside((2 * (x - frame.left)) / frame.side - 1), inside(1 - (2 * (y - frame.top)) / frame.side)];
+        draw();
+      });
+    });
+    // Standard normal, within the window (Box and Muller).
+    const drawn = () => {
+      const value = Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+      return Math.abs(value) < 0.9 * frames[0].extent ? value : drawn();
+    };
+    document.getElementById("redraw").addEventListener("click", () => {
+      readouts = readouts.map(() => [drawn(), drawn()]);
+      bias = bias.map(drawn);
+      draw();
+    });
+    const now = document.getElementById("norm-now");
+    const [wide, words] = [norm.value, now.textContent];
+    norm.addEventListener("input", () => {
+      frames[2].extent = 10 ** norm.value;
+      now.textContent = "up to " + frames[2].extent.toFixed(frames[2].extent < 10 ? 1 : 0);
+      norm.setAttribute("aria-valuetext", now.textContent);
+      draw();
+    });
+    document.getElementById("recorded").addEventListener("click", () => {
+      ({ readouts, bias } = recorded());
+      norm.value = wide;
+      now.textContent = words;
+      frames[2].extent = +frames[2].group.dataset.extent;
+      draw();
+    });
+  }
+
   // Transitions of all steps, or between two.
   const between = document.getElementById("between");
   if (between) {

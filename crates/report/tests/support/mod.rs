@@ -9,7 +9,7 @@ use std::io::Cursor;
 use ndarray::{Array2, Array3, s};
 use redyn_analysis::{Options, Projection, Request, Selection, Subject, Uncertainty, analyse};
 use redyn_core::random::Stream;
-use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories};
+use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories, TrajectorySource};
 use redyn_report::{Context, Drawing, DrawnArea, DrawnEdge, Kind, Network, Provenance, Thumbnail};
 
 const TABLE: &str = "class\tsuperordinate\tbasic
@@ -89,9 +89,16 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
             (trained(index, character, size, without), untrained(index, character, size))
         })
         .collect();
+    let controls =
+        [("BNet", 0.8), ("BNet untrained", 0.0)].map(|(name, by)| feedforward(name, by, &twins[0].0));
+    let controls: Vec<&dyn TrajectorySource> = controls.iter().map(|control| control as _).collect();
     let subjects: Vec<Subject> = twins
         .iter()
-        .map(|(trained, untrained)| Subject { trajectories: trained, untrained: Some(untrained) })
+        .map(|(trained, untrained)| Subject {
+            untrained: Some(untrained),
+            controls: &controls,
+            ..Subject::of(trained)
+        })
         .collect();
     let options = Options {
         uncertainty: Uncertainty { replicates: size.replicates, ..Uncertainty::default() },
@@ -218,6 +225,29 @@ fn untrained(index: usize, character: &Character, size: Size) -> Trajectories {
     let logits = Array3::zeros((size.images, size.steps, n_classes));
     let about = describe(&format!("{} untrained", character.name), character.name, size, None);
     Trajectories::new(about, labels(size.images, n_classes), representations, logits).expect("the shapes fit")
+}
+
+/// A network that sees each image once; an image is longer by up to a share, the longer
+/// another network spends in the zone of its class.
+fn feedforward(name: &str, by: f64, quick: &Trajectories) -> Trajectories {
+    let block = quick.read(0..quick.labels().len()).expect("it is in memory");
+    let (n_images, n_steps, n_classes) = block.logits.dim();
+    let mut representations = Array3::zeros((n_images, 1, N_UNITS));
+    for (image, &label) in block.labels.iter().enumerate() {
+        let correct = |step: &usize| {
+            let logits = block.logits.slice(s![image, *step, ..]);
+            logits.iter().all(|&logit| logit <= logits[label])
+        };
+        let length = 1.0 + by * (0..n_steps).filter(correct).count() as f64 / n_steps as f64;
+        let mut stream = Stream::new(37, &[image as u64, name.len() as u64]);
+        for unit in 0..N_UNITS {
+            representations[[image, 0, unit]] = (length * stream.between(0.0, 1.2)) as f32;
+        }
+    }
+    let size = Size { images: n_images, steps: 1, replicates: 0 };
+    let about = describe(name, "feedforward", size, None);
+    let logits = Array3::zeros((n_images, 1, n_classes));
+    Trajectories::new(about, block.labels, representations, logits).expect("the shapes fit")
 }
 
 fn describe(name: &str, network: &str, size: Size, readout: Option<Readout>) -> Description {
