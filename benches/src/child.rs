@@ -74,7 +74,7 @@ pub(crate) fn carry_out(task: &str) -> Result<(), Failure> {
 /// A 3 × 3 convolution of 64 channels at 16 × 16, one image, so many times, for counting its
 /// instructions (`scripts/instructions`): those of more times less those of fewer.
 pub(crate) fn convolution(kernels: Kernels, times: usize) -> Result<(), Failure> {
-    let conv = Conv { channels: 64, kernel: 3, stride: 1, padding: 1, bias: Bias::Absent };
+    let conv = Conv::same(64, 3, Bias::Absent);
     let (op, input) = (Op::Conv(conv), Shape::map(16, 16, 64));
     let wave = |n: usize| -> Vec<f32> { (0..n).map(|index| (index as f32 * 0.37).sin()).collect() };
     let cpu = Cpu::with(kernels);

@@ -79,9 +79,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let batch = arguments.first().and_then(|batch| batch.parse().ok()).unwrap_or(16);
     let which = arguments.get(1).map(String::as_str);
-    let conv = |channels, kernel| {
-        Op::Conv(Conv { channels, kernel, stride: 1, padding: kernel / 2, bias: Bias::Absent })
-    };
+    let conv = |channels, kernel| Op::Conv(Conv::same(channels, kernel, Bias::Absent));
     let transpose = |channels| Op::ConvTranspose(ConvTranspose { channels, kernel: 3, bias: Bias::Absent });
     let large = [
         (conv(32, 3), Shape::map(64, 64, 3)),

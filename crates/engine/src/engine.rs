@@ -1,12 +1,13 @@
 //! What it takes to run operations: the border between plans and machines.
 
-use crate::{Activation, Interaction, Op, Shape};
+use crate::{Activation, Interaction, Op, Shape, Windows};
 
 /// A machine that runs operations on batches of values.
 ///
 /// Two promises that plans rely on: the result for one image does not depend on the
 /// other images of the batch or on their number, and nothing depends on the number
-/// of threads. Both to the last bit.
+/// of threads. Both to the last bit. The one exception to the first is a batch norm by
+/// [`Statistics::Batch`](crate::Statistics::Batch), which is for training.
 pub trait Engine: Sync {
     /// A batch of values: `[image, row, column, channel]`, f32.
     type Value: Send + Sync;
@@ -37,7 +38,7 @@ pub trait Engine: Sync {
     /// Number of images of a value (one if it is the same for every image).
     fn batch(&self, value: &Self::Value) -> usize;
 
-    /// A weight from memory, in the layout and shape of checkpoints.
+    /// A weight from memory, in the layout and shape of [`Op::weights`].
     fn weight(&self, shape: &[usize], data: &[f32]) -> Self::Weight;
 
     /// Apply `op`.
@@ -49,7 +50,8 @@ pub trait Engine: Sync {
         let combined = stage.combine.map(|how| self.forward(&Op::Combine(how), &[], &stage.inputs));
         let input = combined.as_ref().unwrap_or(stage.inputs[0]);
         let normalised = self.forward(&Op::LayerNorm(stage.activation), &stage.affine, &[input]);
-        let pooled = stage.pool.map(|size| self.forward(&Op::MaxPool { size }, &[], &[&normalised]));
+        let pooled =
+            stage.pool.map(|size| self.forward(&Op::MaxPool(Windows::tiling(size)), &[], &[&normalised]));
         Staged { combined: combined.filter(|_| stage.keep_combined), normalised, pooled }
     }
 
@@ -59,6 +61,8 @@ pub trait Engine: Sync {
     /// Vector-Jacobian product of `op`: given the gradient of its output, the
     /// gradients of its inputs (each with that input's own batch: a value shared by
     /// all images receives the sum over images), adding the weights' to `gradients`.
+    /// Statistics of a batch come back in the place of those of running averages, as
+    /// [`Op::BatchNorm`] says.
     ///
     /// `wanted[i]` says whether input `i`'s gradient is asked for.
     fn backward(

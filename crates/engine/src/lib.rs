@@ -15,5 +15,8 @@ mod shape;
 
 pub use cpu::{Cpu, Kernels};
 pub use engine::{Engine, Saved, Stage, Staged, Tangents};
-pub use op::{Activation, Bias, Conv, ConvTranspose, Interaction, Op, OpError, Reads, ScaleFactor};
+pub use op::{
+    Activation, Bias, Constant, Conv, ConvTranspose, Curve, Gain, Interaction, Op, OpError, Padding, Reads,
+    Rescaling, Statistics, Windows,
+};
 pub use shape::Shape;

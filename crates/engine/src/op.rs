@@ -4,10 +4,13 @@ use crate::Shape;
 
 /// A convolution with zero padding.
 ///
-/// `y[o, Y, X] = b[o] + Σ_{i, ky, kx} W[o, i, ky, kx] · x[i, Y·stride + ky − padding, X·stride + kx − padding]`
+/// `y[o, Y, X] = b[o] + Σ_{i, ky, kx} W[o, i, ky, kx] · x[i, Y·stride + ky − before, X·stride + kx − before]`
 ///
-/// Weights as checkpoints store them: `W [out, in, kernel, kernel]`, then `b [out]`
-/// if there is one.
+/// With `groups`, channels of input and output are divided into as many runs of neighbours,
+/// and an output channel sees the inputs of its own run alone; as many groups as channels
+/// make a depthwise convolution.
+///
+/// Weights: `W [out, in / groups, kernel, kernel]`, then `b [out]` if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv {
     /// Channels of the output.
@@ -16,10 +19,76 @@ pub struct Conv {
     pub kernel: usize,
     /// Distance between neighbouring windows.
     pub stride: usize,
-    /// Zeros added on every side.
-    pub padding: usize,
+    /// Zeros around the map.
+    pub padding: Padding,
+    /// Runs of channels that keep to themselves: divides both numbers of channels.
+    pub groups: usize,
     /// Whether a bias is added.
     pub bias: Bias,
+}
+
+impl Conv {
+    /// A convolution of stride 1 that keeps height and width: an odd kernel, half of it as padding.
+    pub const fn same(channels: usize, kernel: usize, bias: Bias) -> Self {
+        Self { channels, kernel, stride: 1, padding: Padding::even(kernel / 2), groups: 1, bias }
+    }
+}
+
+/// Rows above and below a map, and columns left and right of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Padding {
+    /// Above and on the left.
+    pub before: usize,
+    /// Below and on the right.
+    pub after: usize,
+}
+
+impl Padding {
+    /// Nothing.
+    pub const NONE: Self = Self::even(0);
+
+    /// The same on every side.
+    pub const fn even(padding: usize) -> Self {
+        Self { before: padding, after: padding }
+    }
+
+    /// What TensorFlow calls `SAME`: `⌈side / stride⌉` windows, the smaller half of what
+    /// that takes comes first.
+    pub const fn same(side: usize, window: usize, stride: usize) -> Self {
+        let total = ((side.div_ceil(stride) - 1) * stride + window).saturating_sub(side);
+        Self { before: total / 2, after: total - total / 2 }
+    }
+
+    /// Number of windows along a side, if there is room for one.
+    const fn windows(self, side: usize, window: usize, stride: usize) -> Option<usize> {
+        match (side + self.before + self.after).checked_sub(window) {
+            Some(rest) => Some(rest / stride + 1),
+            None => None,
+        }
+    }
+}
+
+/// Windows that slide over a map; what of them lies outside is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Windows {
+    /// Side of the square windows.
+    pub size: usize,
+    /// Distance between neighbouring windows.
+    pub stride: usize,
+    /// Places around the map that windows may reach into: less than `size` on each side.
+    pub padding: Padding,
+}
+
+impl Windows {
+    /// Windows beside one another; what is left over below and on the right is not looked at.
+    pub const fn tiling(size: usize) -> Self {
+        Self { size, stride: size, padding: Padding::NONE }
+    }
+
+    /// The side of windows that lie beside one another, as [`Windows::tiling`] makes them.
+    pub fn tile(self) -> Option<usize> {
+        (self == Self::tiling(self.size)).then_some(self.size)
+    }
 }
 
 /// A transposed convolution of stride 2 that doubles height and width: kernel
@@ -57,6 +126,45 @@ pub enum Activation {
     Relu,
 }
 
+/// A smooth function of every value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Curve {
+    /// `x` above 0, `eˣ − 1` below.
+    Elu,
+    /// `1 / (1 + e⁻ˣ)`
+    Sigmoid,
+    /// `tanh x`
+    Tanh,
+}
+
+/// Which statistics a batch norm uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Statistics {
+    /// The running averages among its weights: every image by itself.
+    Running,
+    /// Mean and biased variance of the images that are computed together, as in training.
+    /// The one case in which an image's result depends on the others.
+    Batch,
+}
+
+/// Whether a normalisation scales and shifts what it has normalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rescaling {
+    /// By one scale and one shift per channel.
+    PerChannel,
+    /// It does not.
+    Absent,
+}
+
+/// What a learned gain depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gain {
+    /// Nothing: one factor.
+    Common,
+    /// The sign: a factor for values below 0, then one for the others.
+    BySign,
+}
+
 /// How recurrent drives meet the bottom-up drive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Interaction {
@@ -80,40 +188,102 @@ pub enum Op {
         /// Whether a bias is added.
         bias: Bias,
     },
-    /// Largest value of windows of `size × size`, `size` apart; what is left over at
-    /// the lower and right border is not looked at. A window's gradient goes to its
-    /// first maximum in row-major order, as in `PyTorch`.
-    MaxPool {
-        /// Side and distance of the windows.
-        size: usize,
-    },
+    /// Largest value of windows. A window's gradient goes to its first maximum in
+    /// row-major order, as in `PyTorch`.
+    MaxPool(Windows),
     /// Mean over all pixels: a vector.
     AveragePool,
+    /// Means over `height × width` windows that cover the map, window `i` of `n` from row
+    /// `⌊i·rows / n⌋` to row `⌈(i + 1)·rows / n⌉`, and so on for columns.
+    AdaptiveAveragePool {
+        /// Rows that come out.
+        height: usize,
+        /// Columns that come out.
+        width: usize,
+    },
     /// The first input combined with one or more others of the same shape.
     Combine(Interaction),
     /// `a((x − μ) / √(σ² + 1e-5) · γ + β)` with mean and biased variance over all
     /// values of an image, `γ` and `β` of the full shape (stored `[channels, height,
     /// width]`, or `[channels]` for a vector), and the activation `a`.
     LayerNorm(Activation),
+    /// `(x − μ) / √(σ² + ε) [· γ + β]` with mean and biased variance over the pixels and the
+    /// channels of a group, neighbours in number; `γ [channels]` and `β [channels]`.
+    GroupNorm {
+        /// Number of groups: divides the number of channels.
+        groups: usize,
+        /// The divisor's guard `ε`.
+        epsilon: Constant,
+        /// Whether there are `γ` and `β`.
+        rescaling: Rescaling,
+    },
+    /// `(x − μ) / √(σ² + ε) · γ + β` channel by channel, with the running averages of mean and
+    /// variance or those of the batch. Weights, `[channels]` each: `γ`, `β`, running mean,
+    /// running variance.
+    ///
+    /// The running averages have no gradient. With [`Statistics::Batch`] their place among the
+    /// gradients takes what the batch itself has: its mean and its variance over `n − 1`, by
+    /// which whoever trains moves the averages.
+    BatchNorm {
+        /// The divisor's guard `ε`.
+        epsilon: Constant,
+        /// Which mean and variance.
+        statistics: Statistics,
+    },
     /// An activation alone.
     Activate(Activation),
-    /// The value times a constant, given by its bits so that equal factors compare equal.
-    Scale(ScaleFactor),
+    /// A smooth function of every value.
+    Curve(Curve),
+    /// The value times a constant.
+    Scale(Constant),
+    /// `offset + factor · x`
+    Line {
+        /// What is multiplied by.
+        factor: Constant,
+        /// What is added to the product.
+        offset: Constant,
+    },
+    /// `m · x` with learned factors, each a weight of one value.
+    Gain(Gain),
+    /// The product of two inputs of one shape, value by value.
+    Multiply,
+    /// Maps of one height and width on top of each other: channels in the order of the inputs.
+    Concat,
+    /// `count` channels from `from` on.
+    Channels {
+        /// The first channel.
+        from: usize,
+        /// Number of channels.
+        count: usize,
+    },
+    /// Bilinear interpolation between pixels, corners on corners: row `i` of `n` lies at
+    /// `i · (rows − 1) / (n − 1)` of the input.
+    Resize {
+        /// Rows that come out.
+        height: usize,
+        /// Columns that come out.
+        width: usize,
+    },
+    /// A map as a vector, `[channel, row, column]`.
+    Flatten,
+    /// A weight as a value, the same for every image; no input. Stored `[channels, height,
+    /// width]`, or `[channels]` for a vector.
+    Parameter(Shape),
     /// A map of zeros; no input.
     Zeros(Shape),
 }
 
-/// A constant factor that can be a key.
+/// A constant that can be a key: equal bits are equal constants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ScaleFactor(u32);
+pub struct Constant(u32);
 
-impl ScaleFactor {
-    /// The factor as a key.
-    pub const fn new(factor: f32) -> Self {
-        Self(factor.to_bits())
+impl Constant {
+    /// The constant as a key.
+    pub const fn new(value: f32) -> Self {
+        Self(value.to_bits())
     }
 
-    /// The factor as a number.
+    /// The constant as a number.
     pub const fn value(self) -> f32 {
         f32::from_bits(self.0)
     }
@@ -175,13 +345,25 @@ impl Op {
             Self::Conv(_) => "conv",
             Self::ConvTranspose(_) => "transposed conv",
             Self::Linear { .. } => "linear",
-            Self::MaxPool { .. } => "max pool",
-            Self::AveragePool => "average pool",
+            Self::MaxPool(_) => "max pool",
+            Self::AveragePool | Self::AdaptiveAveragePool { .. } => "average pool",
             Self::Combine(Interaction::Additive) => "add",
             Self::Combine(Interaction::Multiplicative) => "modulate",
             Self::LayerNorm(_) => "layer norm",
+            Self::GroupNorm { .. } => "group norm",
+            Self::BatchNorm { .. } => "batch norm",
             Self::Activate(_) => "activation",
-            Self::Scale(_) => "scale",
+            Self::Curve(Curve::Elu) => "elu",
+            Self::Curve(Curve::Sigmoid) => "sigmoid",
+            Self::Curve(Curve::Tanh) => "tanh",
+            Self::Scale(_) | Self::Line { .. } => "scale",
+            Self::Gain(_) => "gain",
+            Self::Multiply => "multiply",
+            Self::Concat => "concatenate",
+            Self::Channels { .. } => "channels",
+            Self::Resize { .. } => "resize",
+            Self::Flatten => "flatten",
+            Self::Parameter(_) => "parameter",
             Self::Zeros(_) => "zeros",
         }
     }
@@ -199,9 +381,10 @@ impl Op {
         match *self {
             Self::Conv(conv) => {
                 let x = one()?;
-                let side = |side: usize| {
-                    (side + 2 * conv.padding).checked_sub(conv.kernel).map(|rest| rest / conv.stride + 1)
-                };
+                if !x.channels.is_multiple_of(conv.groups) || !conv.channels.is_multiple_of(conv.groups) {
+                    return Err(OpError::Input { op, found: x, needs: "channels that its groups divide" });
+                }
+                let side = |side| conv.padding.windows(side, conv.kernel, conv.stride);
                 match (side(x.height), side(x.width)) {
                     (Some(height), Some(width)) => Ok(Shape::map(height, width, conv.channels)),
                     _ => Err(OpError::Input { op, found: x, needs: "a map at least as large as the kernel" }),
@@ -219,15 +402,18 @@ impl Op {
                     Err(OpError::Input { op, found: x, needs: "a vector" })
                 }
             }
-            Self::MaxPool { size } => {
+            Self::MaxPool(Windows { size, stride, padding }) => {
                 let x = one()?;
-                if x.height >= size && x.width >= size {
-                    Ok(Shape::map(x.height / size, x.width / size, x.channels))
-                } else {
-                    Err(OpError::Input { op, found: x, needs: "a map at least as large as the window" })
+                let side = |side| padding.windows(side, size, stride);
+                match (side(x.height), side(x.width)) {
+                    (Some(height), Some(width)) => Ok(Shape::map(height, width, x.channels)),
+                    _ => Err(OpError::Input { op, found: x, needs: "a map at least as large as the window" }),
                 }
             }
             Self::AveragePool => Ok(Shape::vector(one()?.channels)),
+            Self::AdaptiveAveragePool { height, width } | Self::Resize { height, width } => {
+                Ok(Shape::map(height, width, one()?.channels))
+            }
             Self::Combine(_) => {
                 let Some((&first, rest)) = inputs.split_first().filter(|(_, rest)| !rest.is_empty()) else {
                     return Err(OpError::Arity { op, found: inputs.len(), expected: "at least 2" });
@@ -237,40 +423,84 @@ impl Op {
                     None => Ok(first),
                 }
             }
-            Self::LayerNorm(_) | Self::Activate(_) | Self::Scale(_) => one(),
-            Self::Zeros(shape) => match inputs {
+            Self::Multiply => match *inputs {
+                [first, other] if first == other => Ok(first),
+                [first, other] => Err(OpError::Shapes { op, first, other }),
+                _ => Err(OpError::Arity { op, found: inputs.len(), expected: "2" }),
+            },
+            Self::Concat => {
+                let Some(&first) = inputs.first() else {
+                    return Err(OpError::Arity { op, found: 0, expected: "at least 1" });
+                };
+                match inputs.iter().find(|x| (x.height, x.width) != (first.height, first.width)) {
+                    Some(&other) => Err(OpError::Shapes { op, first, other }),
+                    None => Ok(Shape { channels: inputs.iter().map(|x| x.channels).sum(), ..first }),
+                }
+            }
+            Self::Channels { from, count } => {
+                let x = one()?;
+                if from + count <= x.channels {
+                    Ok(Shape { channels: count, ..x })
+                } else {
+                    Err(OpError::Input { op, found: x, needs: "as many channels as are taken" })
+                }
+            }
+            Self::Flatten => Ok(Shape::vector(one()?.len())),
+            Self::GroupNorm { groups, .. } => {
+                let x = one()?;
+                if x.channels.is_multiple_of(groups) {
+                    Ok(x)
+                } else {
+                    Err(OpError::Input { op, found: x, needs: "channels that its groups divide" })
+                }
+            }
+            Self::LayerNorm(_)
+            | Self::BatchNorm { .. }
+            | Self::Activate(_)
+            | Self::Curve(_)
+            | Self::Scale(_)
+            | Self::Line { .. }
+            | Self::Gain(_) => one(),
+            Self::Zeros(shape) | Self::Parameter(shape) => match inputs {
                 [] => Ok(shape),
                 _ => Err(OpError::Arity { op, found: inputs.len(), expected: "0" }),
             },
         }
     }
 
-    /// Shapes of the weights, in order, as checkpoints store them.
+    /// Shapes of the weights, in order, in the layout of `PyTorch`'s checkpoints.
     ///
     /// # Shapes
-    /// - `input`: the first input's shape
+    /// - `input`: the first input's shape; the output's for an operation without inputs
     pub fn weights(&self, input: Shape) -> Vec<Vec<usize>> {
         let with_bias = |weight: Vec<usize>, channels: usize, bias: Bias| match bias {
             Bias::PerChannel => vec![weight, vec![channels]],
             Bias::Absent => vec![weight],
         };
         match *self {
-            Self::Conv(Conv { channels, kernel, bias, .. }) => {
-                with_bias(vec![channels, input.channels, kernel, kernel], channels, bias)
+            Self::Conv(Conv { channels, kernel, groups, bias, .. }) => {
+                with_bias(vec![channels, input.channels / groups, kernel, kernel], channels, bias)
             }
             Self::ConvTranspose(ConvTranspose { channels, kernel, bias }) => {
                 with_bias(vec![input.channels, channels, kernel, kernel], channels, bias)
             }
             Self::Linear { channels, bias } => with_bias(vec![channels, input.channels], channels, bias),
-            Self::LayerNorm(_) => {
-                let shape = if input.is_vector() {
-                    vec![input.channels]
-                } else {
-                    vec![input.channels, input.height, input.width]
-                };
-                vec![shape.clone(), shape]
-            }
+            Self::LayerNorm(_) => vec![channels_first(input); 2],
+            Self::Parameter(shape) => vec![channels_first(shape)],
+            Self::GroupNorm { rescaling: Rescaling::PerChannel, .. } => vec![vec![input.channels]; 2],
+            Self::BatchNorm { .. } => vec![vec![input.channels]; 4],
+            Self::Gain(Gain::Common) => vec![vec![1]],
+            Self::Gain(Gain::BySign) => vec![vec![1]; 2],
             _ => Vec::new(),
+        }
+    }
+
+    /// The same operation; a batch norm by these statistics.
+    #[must_use]
+    pub const fn normalising_by(self, statistics: Statistics) -> Self {
+        match self {
+            Self::BatchNorm { epsilon, .. } => Self::BatchNorm { epsilon, statistics },
+            op => op,
         }
     }
 
@@ -278,7 +508,7 @@ impl Op {
     /// matrix products, those on zero padding included; nothing else is counted.
     pub fn multiply_accumulates(&self, input: Shape, output: Shape) -> u64 {
         let (input, output) = match *self {
-            Self::Conv(conv) => (conv.kernel * conv.kernel * input.channels, output.len()),
+            Self::Conv(conv) => (conv.kernel * conv.kernel * input.channels / conv.groups, output.len()),
             Self::ConvTranspose(conv) => (input.len(), conv.channels * conv.kernel * conv.kernel),
             Self::Linear { channels, .. } => (input.channels, channels),
             _ => (0, 0),
@@ -292,16 +522,33 @@ impl Op {
             Self::Conv(_)
             | Self::ConvTranspose(_)
             | Self::Linear { .. }
-            | Self::MaxPool { .. }
+            | Self::MaxPool(_)
             | Self::Combine(Interaction::Multiplicative)
-            | Self::LayerNorm(_) => (true, false),
-            Self::Activate(_) => (false, true),
-            Self::AveragePool | Self::Combine(Interaction::Additive) | Self::Scale(_) | Self::Zeros(_) => {
-                (false, false)
-            }
+            | Self::Multiply
+            | Self::Gain(_)
+            | Self::LayerNorm(_)
+            | Self::GroupNorm { .. }
+            | Self::BatchNorm { .. } => (true, false),
+            Self::Activate(_) | Self::Curve(_) => (false, true),
+            Self::AveragePool
+            | Self::AdaptiveAveragePool { .. }
+            | Self::Combine(Interaction::Additive)
+            | Self::Scale(_)
+            | Self::Line { .. }
+            | Self::Concat
+            | Self::Channels { .. }
+            | Self::Resize { .. }
+            | Self::Flatten
+            | Self::Parameter(_)
+            | Self::Zeros(_) => (false, false),
         };
         Reads { inputs, output }
     }
+}
+
+/// Dimensions of a value as checkpoints store it.
+fn channels_first(shape: Shape) -> Vec<usize> {
+    if shape.is_vector() { vec![shape.channels] } else { vec![shape.channels, shape.height, shape.width] }
 }
 
 #[cfg(test)]
@@ -309,9 +556,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn same_padding_is_tensorflows() {
+        let pads = |side, window, stride| {
+            let Padding { before, after } = Padding::same(side, window, stride);
+            (before, after)
+        };
+        assert_eq!(pads(224, 7, 2), (2, 3));
+        assert_eq!(pads(56, 2, 1), (0, 1));
+        assert_eq!(pads(7, 4, 1), (1, 2));
+        assert_eq!(pads(7, 2, 2), (0, 1));
+        assert_eq!(pads(8, 2, 2), (0, 0));
+    }
+
+    #[test]
     fn costs_are_those_of_the_published_layer_table() {
-        let conv =
-            |channels| Op::Conv(Conv { channels, kernel: 3, stride: 1, padding: 1, bias: Bias::Absent });
+        let conv = |channels| Op::Conv(Conv::same(channels, 3, Bias::Absent));
         let cost = |op: Op, input| op.multiply_accumulates(input, op.output(&[input]).unwrap());
         assert_eq!(cost(conv(64), Shape::map(64, 64, 32)), 75_497_472);
         assert_eq!(cost(conv(512), Shape::map(8, 8, 512)), 150_994_944);

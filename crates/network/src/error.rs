@@ -78,6 +78,22 @@ pub enum NetworkError {
     /// No steps at all.
     #[error("a network runs for at least one step")]
     NoSteps,
+    /// More steps than the network has parameters for.
+    #[error(
+        "{steps} steps were asked for, and the network has parameters of its own for each of {most} steps alone"
+    )]
+    StepsBeyondParameters {
+        /// Number of steps asked for.
+        steps: usize,
+        /// Number of steps there are parameters for.
+        most: usize,
+    },
+    /// A batch norm that several values of one pass share: their statistics would mix.
+    #[error("the running average `{name}` would have to follow several statistics at once")]
+    StatisticsTwice {
+        /// The average.
+        name: String,
+    },
     /// A tap has no value at a step at which it must have one.
     #[error("`{tap}` has no value at step {step}: nothing reaches it")]
     NothingReaches {
@@ -115,6 +131,7 @@ impl Diagnose for NetworkError {
                 Some("write EDGE, EDGE@3.. or EDGE@3..7 (steps from 0, the last excluded); with --scale, EDGE=0.5@3..".into())
             }
             Self::StepBeyond { steps, .. } => Some(format!("steps run from 0 to {}; ask for more with --steps", steps - 1)),
+            Self::StepsBeyondParameters { most, .. } => Some(format!("ask for at most {most} steps")),
             Self::NothingReaches { .. } => Some("an intervention cut every path to it: cut fewer edges or from a later step".into()),
             Self::Weights { .. } => Some("`redyn models show` lists every key and shape of a network".into()),
             Self::WeightNotFinite { .. } => Some("the training that wrote it diverged: use an earlier checkpoint".into()),

@@ -38,19 +38,27 @@ pub(crate) enum Node {
     Edge { edge: usize, input: NodeId },
     /// The signal, or zeros where it is absent.
     OrZeros(NodeId),
+    /// The signal, or another one where it is absent.
+    Or { signal: NodeId, other: NodeId },
+    /// The last of the signals whose step has come; absent before the first of them. From
+    /// `end` on there is nothing that it could be, and the network cannot run.
+    Switch { cases: Vec<(usize, NodeId)>, end: Option<usize> },
     /// The signal, which the published code computes once and not at every step.
     Once(NodeId),
 }
 
-/// A trained tensor.
+/// A tensor of the checkpoints: trained, or averaged along the way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Name in the reference's own checkpoints.
     pub name: String,
-    /// Shape in the reference's own checkpoints.
+    /// Shape: `[out, in, row, column]` or `[out, in]`, as `PyTorch` has it.
     pub shape: Vec<usize>,
     /// How it starts.
     pub init: Init,
+    /// For a running average the share that a batch's statistic has in it at every update;
+    /// `None` for what is trained.
+    pub averaging: Option<f64>,
 }
 
 /// A signal that can be asked for by name.
@@ -78,14 +86,24 @@ impl Graph {
         self.image
     }
 
-    /// All trained tensors, in the reference's order.
+    /// All tensors of a checkpoint, trained and averaged, in the reference's order.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
-    /// Number of trained values.
+    /// Number of trained values: without running averages.
     pub fn n_parameters(&self) -> usize {
-        self.parameters.iter().map(|parameter| parameter.shape.iter().product::<usize>()).sum()
+        let trained = self.parameters.iter().filter(|parameter| parameter.averaging.is_none());
+        trained.map(|parameter| parameter.shape.iter().product::<usize>()).sum()
+    }
+
+    /// The most steps it can run for, if its parameters set an end.
+    pub fn most_steps(&self) -> Option<usize> {
+        let ends = self.nodes.iter().filter_map(|node| match node {
+            Node::Switch { end, .. } => *end,
+            _ => None,
+        });
+        ends.min()
     }
 
     /// Names and shapes of all taps, in the order of declaration.

@@ -76,7 +76,7 @@ pub(crate) fn groups(plan: &Plan) -> Vec<Group> {
             _ => None,
         };
         let pooled = readers[id].iter().find_map(|&reader| match values[reader].key {
-            Key::Apply { op: Op::MaxPool { size }, .. } => Some((reader, size)),
+            Key::Apply { op: Op::MaxPool(windows), .. } => windows.tile().map(|size| (reader, size)),
             _ => None,
         });
         let stage = Stage { combined, normalised: id, activation, pooled };

@@ -30,6 +30,7 @@
 //! # Ok::<(), redyn_network::NetworkError>(())
 //! ```
 
+mod dialect;
 mod error;
 mod graph;
 mod group;
@@ -37,11 +38,13 @@ mod intervention;
 mod jacobian;
 mod plan;
 mod session;
+mod signal;
 mod sketch;
 mod train;
 mod unroll;
 mod weights;
 
+pub use dialect::{Dialect, Init, Policy, Role};
 pub use error::NetworkError;
 pub use graph::{Graph, Parameter};
 pub use intervention::{Effect, Intervention};
@@ -49,6 +52,7 @@ pub use jacobian::{Dynamics, Linearised};
 pub use plan::{Cost, Plan, Request, Steps, TapRequest};
 pub use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use session::{Emission, Session};
-pub use sketch::{Area, Init, Role, Signal, Sketch};
+pub use signal::Signal;
+pub use sketch::{Area, Sketch};
 pub use train::{OutputGradient, Tape};
 pub use weights::{Tensor, Weights};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redyn_engine::{Op, Shape};
+use redyn_engine::{Op, Shape, Statistics};
 
 use crate::NetworkError;
 use crate::graph::Graph;
@@ -103,7 +103,25 @@ impl Plan {
     /// # Errors
     /// An unknown tap or edge, a step beyond the last, a tap that nothing reaches.
     pub fn new(graph: &Graph, request: &Request) -> Result<Self, NetworkError> {
-        Self::unroll(graph, request, Sharing::Equal)
+        Self::unroll(graph, request, Sharing::Equal, Statistics::Running)
+    }
+
+    /// Plan a request for training: as [`Plan::new`], but batch norms use the statistics of the
+    /// images that are computed together.
+    ///
+    /// # Errors
+    /// As [`Plan::new`]; a batch norm that would have several statistics in one pass.
+    pub fn training(graph: &Graph, request: &Request) -> Result<Self, NetworkError> {
+        let plan = Self::unroll(graph, request, Sharing::Equal, Statistics::Batch)?;
+        let mut used = vec![false; graph.parameters.len()];
+        for (_, weights) in plan.values.iter().filter_map(Value::op) {
+            for &index in weights.iter().filter(|&&index| graph.parameters[index].averaging.is_some()) {
+                if std::mem::replace(&mut used[index], true) {
+                    return Err(NetworkError::StatisticsTwice { name: graph.parameters[index].name.clone() });
+                }
+            }
+        }
+        Ok(plan)
     }
 
     /// The plain loop over the same operations, as the network's authors published
@@ -113,18 +131,26 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`].
     pub fn published(graph: &Graph, request: &Request) -> Result<Self, NetworkError> {
-        Self::unroll(graph, request, Sharing::Published)
+        Self::unroll(graph, request, Sharing::Published, Statistics::Running)
     }
 
-    fn unroll(graph: &Graph, request: &Request, sharing: Sharing) -> Result<Self, NetworkError> {
+    fn unroll(
+        graph: &Graph,
+        request: &Request,
+        sharing: Sharing,
+        statistics: Statistics,
+    ) -> Result<Self, NetworkError> {
         if request.steps == 0 {
             return Err(NetworkError::NoSteps);
+        }
+        if let Some(most) = graph.most_steps().filter(|&most| request.steps > most) {
+            return Err(NetworkError::StepsBeyondParameters { steps: request.steps, most });
         }
         let mut interventions = vec![Vec::new(); graph.edges.len()];
         for intervention in &request.interventions {
             interventions[graph.edge(&intervention.edge)?].push(intervention);
         }
-        let mut unroll = Unroll::new(graph, sharing, interventions);
+        let mut unroll = Unroll::new(graph, (sharing, statistics), interventions);
         for step in 0..request.steps {
             if sharing == Sharing::Published {
                 for tap in &graph.taps {

@@ -22,6 +22,7 @@ pub struct Session<'e, E: Engine> {
     pub(crate) weights: Vec<Option<E::Weight>>,
     shapes: Vec<Vec<usize>>,
     names: Vec<String>,
+    averaged: Vec<bool>,
     image: Shape,
     constants: BTreeMap<ValueId, E::Value>,
 }
@@ -51,6 +52,7 @@ impl<'e, E: Engine> Session<'e, E> {
             weights: Vec::new(),
             shapes: graph.parameters().iter().map(|parameter| parameter.shape.clone()).collect(),
             names: graph.parameters().iter().map(|parameter| parameter.name.clone()).collect(),
+            averaged: graph.parameters().iter().map(|parameter| parameter.averaging.is_some()).collect(),
             image: graph.image_shape(),
             constants: BTreeMap::new(),
         };
@@ -74,6 +76,12 @@ impl<'e, E: Engine> Session<'e, E> {
             })
             .collect();
         self.constants = self.constants();
+    }
+
+    /// For every parameter whether it is a running average: [`Session::backward`] gives no
+    /// gradient in its place, but the statistic of the images.
+    pub fn averaged(&self) -> &[bool] {
+        &self.averaged
     }
 
     /// The engine.

@@ -1,50 +1,12 @@
 //! Drawing one step of a network.
 
-use std::cell::{Ref, RefCell};
+use std::cell::RefCell;
 
-use redyn_core::Kind;
-use redyn_engine::{Activation, Bias, Conv, ConvTranspose, Interaction, Op, Shape};
+use redyn_engine::{Op, Shape};
 
-use crate::NetworkError;
-use crate::graph::{Edge, Graph, Node, NodeId, Parameter, Tap};
-
-/// What a weight of an operation is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Kernel or matrix, or a normalisation's gain.
-    Weight,
-    /// Bias, or a normalisation's shift.
-    Bias,
-}
-
-/// How a parameter starts.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Init {
-    /// All zero.
-    Zeros,
-    /// All one.
-    Ones,
-    /// Uniform in `[−bound, bound)`.
-    Uniform {
-        /// Largest magnitude.
-        bound: f64,
-    },
-}
-
-impl Init {
-    /// Xavier's (Glorot's) uniform start: `bound = √(6 / (fan_in + fan_out))`.
-    pub fn xavier(fan_in: usize, fan_out: usize) -> Self {
-        Self::Uniform { bound: (6.0 / (fan_in + fan_out) as f64).sqrt() }
-    }
-
-    /// PyTorch's default start of weights and biases: `bound = 1 / √fan_in`.
-    pub fn default_of(fan_in: usize) -> Self {
-        Self::Uniform { bound: 1.0 / (fan_in as f64).sqrt() }
-    }
-}
-
-/// How a model chooses the start of a weight: by operation, input shape and role.
-type Policy = fn(&Op, Shape, Role) -> Init;
+use crate::dialect::{Dialect, Policy, Role};
+use crate::graph::{Graph, Node, Parameter, Tap};
+use crate::{NetworkError, Signal};
 
 /// One step of a network being drawn.
 ///
@@ -52,16 +14,9 @@ type Policy = fn(&Op, Shape, Role) -> Init;
 /// given twice) is kept and reported by [`Sketch::finish`], so that a drawing reads
 /// without error handling in every line.
 pub struct Sketch {
-    graph: RefCell<Graph>,
+    pub(crate) graph: RefCell<Graph>,
     fault: RefCell<Option<NetworkError>>,
-    policy: Policy,
-}
-
-/// A signal of one step.
-#[derive(Clone, Copy)]
-pub struct Signal<'s> {
-    sketch: &'s Sketch,
-    node: NodeId,
+    dialect: Dialect,
 }
 
 /// An area named before it is defined, so that areas can feed one another.
@@ -69,8 +24,14 @@ pub struct Signal<'s> {
 pub struct Area<'s>(Signal<'s>);
 
 impl Sketch {
-    /// An empty drawing for images of one shape, with the model's way to start weights.
+    /// An empty drawing for images of one shape, with names and tensors as `PyTorch` has them
+    /// and the model's way to start weights.
     pub fn new(image: Shape, policy: Policy) -> Self {
+        Self::in_dialect(image, Dialect::pytorch(policy))
+    }
+
+    /// An empty drawing for images of one shape, in the dialect of the model's authors.
+    pub fn in_dialect(image: Shape, dialect: Dialect) -> Self {
         let graph = Graph {
             image,
             nodes: vec![Node::Image],
@@ -79,7 +40,7 @@ impl Sketch {
             taps: Vec::new(),
             edges: Vec::new(),
         };
-        Self { graph: RefCell::new(graph), fault: RefCell::new(None), policy }
+        Self { graph: RefCell::new(graph), fault: RefCell::new(None), dialect }
     }
 
     /// The stimulus.
@@ -108,6 +69,26 @@ impl Sketch {
         self.parameters(name, op, input);
     }
 
+    /// A parameter as a signal, the same at every step and for every image.
+    pub fn parameter(&self, name: &str, shape: Shape, role: Role) -> Signal<'_> {
+        let op = Op::Parameter(shape);
+        let dims = op.weights(shape).remove(0);
+        let weight = self.name_parameter(self.dialect.parameter(name.to_owned(), dims, &op, shape, role));
+        self.push(Node::Apply { op, weights: vec![weight], inputs: Vec::new() }, shape)
+    }
+
+    /// A map of zeros.
+    pub fn zeros(&self, shape: Shape) -> Signal<'_> {
+        self.push(Node::Apply { op: Op::Zeros(shape), weights: Vec::new(), inputs: Vec::new() }, shape)
+    }
+
+    /// Another signal at every step, the first of `signals` at step 0; the network cannot run
+    /// for more steps than there are.
+    pub fn step_by_step<'s>(&'s self, signals: &[Signal<'s>]) -> Signal<'s> {
+        let cases = signals.iter().map(|signal| signal.node).enumerate().collect();
+        self.push(Node::Switch { cases, end: Some(signals.len()) }, signals[0].shape())
+    }
+
     /// The finished graph.
     ///
     /// # Errors
@@ -123,41 +104,42 @@ impl Sketch {
         }
     }
 
-    fn push(&self, node: Node, shape: Shape) -> Signal<'_> {
+    pub(crate) fn push(&self, node: Node, shape: Shape) -> Signal<'_> {
         let mut graph = self.graph.borrow_mut();
         graph.nodes.push(node);
         graph.shapes.push(shape);
         Signal { sketch: self, node: graph.nodes.len() - 1 }
     }
 
-    fn fail(&self, error: NetworkError) {
+    pub(crate) fn fail(&self, error: NetworkError) {
         self.fault.borrow_mut().get_or_insert(error);
     }
 
     /// Indices of the parameters of an operation, new ones where the names are new.
-    fn parameters(&self, name: &str, op: &Op, input: Shape) -> Vec<usize> {
-        let shapes = op.weights(input);
-        let roles = [("weight", Role::Weight), ("bias", Role::Bias)];
-        let mut indices = Vec::with_capacity(shapes.len());
-        for (shape, (word, role)) in shapes.into_iter().zip(roles) {
-            let parameter =
-                Parameter { name: format!("{name}.{word}"), shape, init: (self.policy)(op, input, role) };
-            let mut graph = self.graph.borrow_mut();
-            let known = graph.parameters.iter().position(|known| known.name == parameter.name);
-            if let Some(index) = known {
-                if graph.parameters[index].shape != parameter.shape {
-                    self.fail(NetworkError::NameTwice { name: parameter.name });
-                }
-                indices.push(index);
-            } else {
-                graph.parameters.push(parameter);
-                indices.push(graph.parameters.len() - 1);
-            }
-        }
-        indices
+    fn parameters(&self, layer: &str, op: &Op, input: Shape) -> Vec<usize> {
+        let shapes = op.weights(input).into_iter().zip(Role::of(op));
+        let parameters = shapes.map(|(dims, &role)| {
+            let name = (self.dialect.name)(layer, role);
+            self.name_parameter(self.dialect.parameter(name, dims, op, input, role))
+        });
+        parameters.collect()
     }
 
-    fn apply(&self, name: &str, op: Op, inputs: &[Signal]) -> Signal<'_> {
+    fn name_parameter(&self, parameter: Parameter) -> usize {
+        let mut graph = self.graph.borrow_mut();
+        let known = graph.parameters.iter().position(|known| known.name == parameter.name);
+        if let Some(index) = known {
+            if graph.parameters[index].shape != parameter.shape {
+                self.fail(NetworkError::NameTwice { name: parameter.name });
+            }
+            index
+        } else {
+            graph.parameters.push(parameter);
+            graph.parameters.len() - 1
+        }
+    }
+
+    pub(crate) fn apply(&self, name: &str, op: Op, inputs: &[Signal]) -> Signal<'_> {
         let shapes: Vec<Shape> = inputs.iter().map(|input| input.shape()).collect();
         let output = op.output(&shapes).unwrap_or_else(|source| {
             self.fail(NetworkError::Operation { name: name.to_owned(), source });
@@ -197,149 +179,5 @@ impl<'s> Area<'s> {
     /// The area one step ago; absent at the first step.
     pub fn last(self) -> Signal<'s> {
         self.0.last()
-    }
-}
-
-impl<'s> Signal<'s> {
-    /// Shape of one image's value.
-    pub fn shape(self) -> Shape {
-        self.sketch.graph.borrow().shapes[self.node]
-    }
-
-    fn node(&self) -> Ref<'s, Node> {
-        Ref::map(self.sketch.graph.borrow(), |graph| &graph.nodes[self.node])
-    }
-
-    fn then(self, name: &str, op: Op) -> Self {
-        self.sketch.apply(name, op, &[self])
-    }
-
-    /// Stride-1 convolution with zero padding that keeps height and width (odd kernel).
-    #[must_use]
-    pub fn conv(self, name: &str, channels: usize, kernel: usize, bias: Bias) -> Self {
-        self.then(name, Op::Conv(Conv { channels, kernel, stride: 1, padding: kernel / 2, bias }))
-    }
-
-    /// Stride-2 transposed convolution that doubles height and width (odd kernel).
-    #[must_use]
-    pub fn conv_transpose(self, name: &str, channels: usize, kernel: usize, bias: Bias) -> Self {
-        self.then(name, Op::ConvTranspose(ConvTranspose { channels, kernel, bias }))
-    }
-
-    /// Matrix product of a vector.
-    #[must_use]
-    pub fn linear(self, name: &str, channels: usize, bias: Bias) -> Self {
-        self.then(name, Op::Linear { channels, bias })
-    }
-
-    /// Largest values of windows of 2 × 2.
-    #[must_use]
-    pub fn max_pool(self) -> Self {
-        self.then("max pool", Op::MaxPool { size: 2 })
-    }
-
-    /// Mean over all pixels.
-    #[must_use]
-    pub fn average_pool(self) -> Self {
-        self.then("average pool", Op::AveragePool)
-    }
-
-    /// Layer norm over all values of an image.
-    #[must_use]
-    pub fn layer_norm(self, name: &str) -> Self {
-        self.then(name, Op::LayerNorm(Activation::Identity))
-    }
-
-    /// An activation; one that follows a layer norm becomes part of it, so that the
-    /// map is read once.
-    #[must_use]
-    pub fn activate(self, activation: Activation) -> Self {
-        let newest = self.node + 1 == self.sketch.graph.borrow().nodes.len();
-        let normed = matches!(&*self.node(), Node::Apply { op: Op::LayerNorm(Activation::Identity), .. });
-        let fused = normed && newest && !self.is_tapped();
-        if fused {
-            if let Node::Apply { op, .. } = &mut self.sketch.graph.borrow_mut().nodes[self.node] {
-                *op = Op::LayerNorm(activation);
-            }
-            return self;
-        }
-        self.then("activation", Op::Activate(activation))
-    }
-
-    fn is_tapped(self) -> bool {
-        self.sketch.graph.borrow().taps.iter().any(|tap| tap.node == self.node)
-    }
-
-    /// This signal combined with recurrent ones; what is absent is left out.
-    #[must_use]
-    pub fn combine(self, interaction: Interaction, others: &[Option<Self>]) -> Self {
-        let others: Vec<Self> = others.iter().copied().flatten().collect();
-        if others.is_empty() {
-            return self;
-        }
-        let inputs: Vec<Self> = std::iter::once(self).chain(others).collect();
-        self.sketch.apply("combine", Op::Combine(interaction), &inputs)
-    }
-
-    /// The signal one step ago; absent at the first step.
-    #[must_use]
-    pub fn last(self) -> Self {
-        let shape = self.shape();
-        self.sketch.push(Node::Last(self.node), shape)
-    }
-
-    /// The signal, or zeros where it is absent.
-    ///
-    /// Before an operation it makes the operation see zeros (its bias still acts);
-    /// after it, the operation's result is zero.
-    #[must_use]
-    pub fn or_zeros(self) -> Self {
-        let shape = self.shape();
-        self.sketch.push(Node::OrZeros(self.node), shape)
-    }
-
-    /// The signal, marked as computed once in the published code: the plain loop
-    /// does the same, so that it counts what its authors' code really does.
-    #[must_use]
-    pub fn once(self) -> Self {
-        let shape = self.shape();
-        self.sketch.push(Node::Once(self.node), shape)
-    }
-
-    /// The signal on a connection named `TO.KIND`, where interventions act.
-    #[must_use]
-    pub fn edge(self, kind: Kind, from: &str, to: &str) -> Self {
-        let name = format!("{to}.{}", kind.word());
-        if self.sketch.graph.borrow().edges.iter().any(|edge| edge.name == name) {
-            self.sketch.fail(NetworkError::NameTwice { name: name.clone() });
-        }
-        let (op, delay) = self.origin();
-        let shape = self.shape();
-        let edge = self.sketch.graph.borrow().edges.len();
-        let drawn = Edge { name, kind, from: from.to_owned(), to: to.to_owned(), op, delay };
-        self.sketch.graph.borrow_mut().edges.push(drawn);
-        self.sketch.push(Node::Edge { edge, input: self.node }, shape)
-    }
-
-    /// The last operation on the way here, and the steps the signal waited.
-    fn origin(self) -> (&'static str, usize) {
-        let graph = self.sketch.graph.borrow();
-        let (mut node, mut name, mut delay) = (self.node, "identity", 0);
-        loop {
-            match &graph.nodes[node] {
-                Node::Apply { op, inputs, .. } => {
-                    if name == "identity" {
-                        name = op.name();
-                    }
-                    node = inputs[0];
-                }
-                Node::Last(input) => {
-                    delay += 1;
-                    node = *input;
-                }
-                Node::OrZeros(input) | Node::Once(input) => node = *input,
-                Node::Image | Node::Area(_) | Node::Edge { .. } => return (name, delay),
-            }
-        }
     }
 }

@@ -34,7 +34,8 @@ impl<E: Engine> Session<'_, E> {
     /// The gradients of all parameters, given those of the requested values.
     ///
     /// Gradients of a value that several steps share are summed, latest step first.
-    /// `None` for a parameter that no output depends on.
+    /// `None` for a parameter that no output depends on. In the place of a running average is
+    /// the statistic of these images, if the plan is [for training](crate::Plan::training).
     ///
     /// # Shapes
     /// - returns, for each parameter: its shape in checkpoints, flattened

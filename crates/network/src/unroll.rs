@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use redyn_engine::{Interaction, Op, ScaleFactor, Shape};
+use redyn_engine::{Constant, Interaction, Op, Shape, Statistics};
 
 use crate::graph::{Graph, Node, NodeId};
 use crate::intervention::{Effect, Intervention};
@@ -44,6 +44,8 @@ pub(crate) enum Sharing {
 pub(crate) struct Unroll<'g> {
     graph: &'g Graph,
     sharing: Sharing,
+    /// By what batch norms normalise.
+    statistics: Statistics,
     /// Interventions by edge.
     interventions: Vec<Vec<&'g Intervention>>,
     pub(crate) values: Vec<Value>,
@@ -64,10 +66,14 @@ enum Found {
 }
 
 impl<'g> Unroll<'g> {
-    pub(crate) fn new(graph: &'g Graph, sharing: Sharing, interventions: Vec<Vec<&'g Intervention>>) -> Self {
+    pub(crate) fn new(
+        graph: &'g Graph,
+        (sharing, statistics): (Sharing, Statistics),
+        interventions: Vec<Vec<&'g Intervention>>,
+    ) -> Self {
         let image = Value { key: Key::Image, shape: graph.image, per_image: true, trained: false };
         let known = HashMap::from([(Key::Image, 0)]);
-        Self { graph, sharing, interventions, values: vec![image], known, at: Vec::new() }
+        Self { graph, sharing, statistics, interventions, values: vec![image], known, at: Vec::new() }
     }
 
     /// The value of a node at a step, if it has one; earlier steps come first.
@@ -88,6 +94,11 @@ impl<'g> Unroll<'g> {
             Node::OrZeros(signal) => {
                 Some(self.value(*signal, step).unwrap_or_else(|| self.zeros(graph.shapes[node])))
             }
+            Node::Or { signal, other } => self.value(*signal, step).or_else(|| self.value(*other, step)),
+            Node::Switch { cases, .. } => {
+                let case = cases.iter().rev().find(|(from, _)| *from <= step);
+                case.and_then(|&(_, signal)| self.value(signal, step))
+            }
             Node::Once(signal) => {
                 let first = if self.sharing == Sharing::Published { 0 } else { step };
                 self.value(*signal, first)
@@ -99,7 +110,7 @@ impl<'g> Unroll<'g> {
             Node::Apply { op, weights, inputs } => {
                 let present: Vec<Option<ValueId>> =
                     inputs.iter().map(|&input| self.value(input, step)).collect();
-                self.apply(*op, weights, &present)
+                self.apply(op.normalising_by(self.statistics), weights, &present)
             }
         };
         self.at[step][node] = value.map_or(Found::Absent, Found::Value);
@@ -126,7 +137,7 @@ impl<'g> Unroll<'g> {
                 match intervention.effect {
                     Effect::Cut => return None,
                     Effect::Scale(factor) => {
-                        carried = self.name(Op::Scale(ScaleFactor::new(factor)), &[], vec![carried]);
+                        carried = self.name(Op::Scale(Constant::new(factor)), &[], vec![carried]);
                     }
                 }
             }

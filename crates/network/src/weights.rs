@@ -1,4 +1,4 @@
-//! The trained tensors of a network, by the names of the reference's checkpoints.
+//! The tensors of a network, by the names of the reference's checkpoints.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub struct Tensor {
     pub data: Vec<f32>,
 }
 
-/// All trained tensors of a network.
+/// All tensors of a network, trained and averaged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights(pub BTreeMap<String, Tensor>);
 
@@ -32,6 +32,7 @@ impl Weights {
                 Init::Zeros => vec![0.0; n],
                 Init::Ones => vec![1.0; n],
                 Init::Uniform { bound } => (0..n).map(|_| stream.between(-bound, bound) as f32).collect(),
+                Init::Normal { deviation } => (0..n).map(|_| (deviation * stream.normal()) as f32).collect(),
             };
             (parameter.name.clone(), Tensor { shape: parameter.shape.clone(), data })
         });

@@ -35,7 +35,7 @@ impl Adam {
         Self { learning_rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, updates: 0, moments: BTreeMap::new() }
     }
 
-    /// Update the weights by one step.
+    /// Update the weights by one step; running averages are left to [`follow`](crate::follow).
     ///
     /// # Shapes
     /// - `gradients`: one for each parameter of the graph, in its order and shape
@@ -49,7 +49,7 @@ impl Adam {
         // 1 − β in f64, rounded once: 1 − 0.999 in f32 is off by 1e-5 of itself.
         let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
         for (parameter, gradient) in graph.parameters().iter().zip(gradients) {
-            let Some(gradient) = gradient else { continue };
+            let (Some(gradient), None) = (gradient, parameter.averaging) else { continue };
             let n = gradient.len();
             let (m, v) =
                 self.moments.entry(parameter.name.clone()).or_insert_with(|| (vec![0.0; n], vec![0.0; n]));

@@ -18,6 +18,7 @@ mod loss;
 mod metrics;
 mod part;
 mod recipe;
+mod running;
 mod trainer;
 
 pub use adam::Adam;
@@ -26,4 +27,5 @@ pub use loss::{LossTiming, StepLoss, log_probabilities, negative_log_likelihood}
 pub use metrics::{Metrics, Row};
 pub use part::{BatchGradients, batch_gradients};
 pub use recipe::{Augment, Recipe, RunRecord};
+pub use running::follow;
 pub use trainer::{Ending, Progress, Setting, Trainer, read_record};

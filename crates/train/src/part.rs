@@ -1,5 +1,8 @@
 //! A part of a batch: forward through time, the loss at every step, and back.
 //!
+//! A batch norm knows the images of its part alone, as each device of a training on several
+//! does: a part's gradient is that of the part's images among themselves.
+//!
 //! Parts are independent of each other, so several run side by side, each on a thread of
 //! its own and with the memory of its own activations. What they give is summed in their
 //! order: neither their number at once nor the number of threads changes a bit.
@@ -15,7 +18,8 @@ use crate::{Recipe, negative_log_likelihood};
 pub struct BatchGradients {
     pub(crate) sums: Sums,
     /// By parameter of the graph, in its shape in checkpoints, flattened; `None` where no
-    /// output depends on it.
+    /// output depends on it. In the place of a running average is the statistic of the batch:
+    /// the mean over its parts, weighted by their images.
     pub gradients: Vec<Option<Vec<f32>>>,
 }
 
@@ -84,7 +88,12 @@ impl<'a> Part<'a> {
             }
         });
         sums.n += self.labels.len();
-        BatchGradients { sums, gradients: session.backward(tape, outputs) }
+        let mut gradients = session.backward(tape, outputs);
+        // Gradients are those of a mean over the batch already; statistics become so here.
+        let share = self.labels.len() as f32 / batch as f32;
+        let averaged = gradients.iter_mut().zip(session.averaged()).filter(|(_, averaged)| **averaged);
+        averaged.flat_map(|(statistic, _)| statistic).flatten().for_each(|value| *value *= share);
+        BatchGradients { sums, gradients }
     }
 }
 

@@ -12,7 +12,8 @@ pub struct Recipe {
     /// Images of one update.
     pub batch: usize,
     /// Images run through the network at once: gradients of the parts of a batch are
-    /// summed. Changes the last bits of a gradient, so it is part of the recipe.
+    /// summed. Changes the last bits of a gradient, and what batch norms normalise by, so it
+    /// is part of the recipe.
     pub part: usize,
     /// Adam's step size.
     pub learning_rate: f64,

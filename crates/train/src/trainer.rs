@@ -14,6 +14,7 @@ use redyn_zoo::{Network, digest, write_weights};
 use crate::checkpoint::{Checkpoint, Position};
 use crate::metrics::{Row, Sums};
 use crate::part::{BatchGradients, batch_gradients};
+use crate::running::follow;
 use crate::{Adam, Augment, Metrics, Recipe, RunRecord, TrainError, negative_log_likelihood};
 
 /// Seconds between checkpoints within an epoch.
@@ -165,7 +166,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
         state: Checkpoint,
     ) -> Result<Self, TrainError> {
         let request = Request::readout(record.recipe.steps);
-        let plan = Plan::new(&network.graph, &request)?;
+        let plan = Plan::training(&network.graph, &request)?;
         let parts_at_once = parts_at_once(&plan, &record.recipe, setting.memory)?;
         let session = Session::new(engine, &network.graph, plan, &state.weights)?;
         let validation =
@@ -245,6 +246,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
             position.sums.add(&sums);
             adam.learning_rate = recipe.rate(adam.updates, updates);
             adam.update(&self.network.graph, weights, &gradients);
+            follow(&self.network.graph, weights, &gradients);
             self.session.load(weights);
             position.updates = adam.updates;
             position.last_loss = Some(loss);
@@ -289,19 +291,22 @@ impl<'a, E: Engine> Trainer<'a, E> {
         }
     }
 
-    /// Loss and accuracy on the validation split.
+    /// Loss and accuracy on the validation split: batch norms by their running averages, as
+    /// whoever uses the trained network will have them.
     fn validate(&self, stop: &Stop) -> Result<Option<(String, Sums)>, TrainError> {
         let Some((name, split)) = &self.validation else { return Ok(None) };
         let recipe = &self.record.recipe;
         let classes = self.network.card.classes;
         let engine = self.session.engine();
+        let plan = Plan::new(&self.network.graph, &Request::readout(recipe.steps))?;
+        let session = Session::new(engine, &self.network.graph, plan, &self.state.weights)?;
         let mut sums = Sums::new(recipe.steps);
         for batch in Loader::new(Arc::clone(split), LoaderOptions::new(recipe.part, self.normalisation))? {
             if stop.requested() {
                 break;
             }
             let batch = batch?;
-            self.session.run(&batch.images, |emission| {
+            session.run(&batch.images, |emission| {
                 let mut logits = vec![0.0; batch.len() * classes];
                 engine.read(emission.value, &mut logits);
                 let step = negative_log_likelihood(&logits, &batch.labels, 0.0);

@@ -5,15 +5,13 @@
 //! `tests/golden/README.md`.
 
 mod closed_form;
+mod goldens;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
 
-use npyz::NpyFile;
-use npyz::npz::NpzArchive;
-use redyn_engine::{Cpu, Engine, Kernels, Shape};
+use closed_form::Input;
+use goldens::{Golden, assert_close, channels_first, largest, norm};
+use redyn_engine::{Cpu, Engine, Kernels};
 use redyn_network::{OutputGradient, Plan, Request, Session, Weights};
 use redyn_train::{Adam, log_probabilities, negative_log_likelihood};
 
@@ -44,30 +42,6 @@ const ADAM_FAR: f64 = 2.1e-3;
 
 const LABELS: [usize; 4] = [3, 41, 59, 97];
 
-/// The arrays of one case.
-struct Golden(NpzArchive<BufReader<File>>);
-
-impl Golden {
-    fn open(case: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/golden/{case}.npz"));
-        Self(NpzArchive::open(path).expect("the goldens are part of the repository"))
-    }
-
-    fn has(&self, key: &str) -> bool {
-        self.0.array_names().any(|name| name == key)
-    }
-
-    fn get(&mut self, key: &str) -> Vec<f64> {
-        let array: NpyFile<_> =
-            self.0.by_name(key).unwrap().unwrap_or_else(|| panic!("no golden array `{key}`"));
-        match array.dtype().descr().as_str() {
-            "'<f4'" => array.into_vec::<f32>().unwrap().into_iter().map(f64::from).collect(),
-            "'<f8'" => array.into_vec::<f64>().unwrap(),
-            other => panic!("`{key}` holds {other}"),
-        }
-    }
-}
-
 struct Case {
     golden: &'static str,
     spec: &'static str,
@@ -81,36 +55,10 @@ const CASES: [Case; 4] = [
     Case { golden: "blt64_BNet", spec: "blt64:lateral=0", steps: 1 },
 ];
 
-/// `[image, row, column, channel]` to the reference's `[channel, row, column]` of one image.
-fn channels_first(values: &[f32], shape: Shape) -> Vec<f64> {
-    let mut out = Vec::with_capacity(shape.len());
-    for channel in 0..shape.channels {
-        for pixel in 0..shape.pixels() {
-            out.push(f64::from(values[pixel * shape.channels + channel]));
-        }
-    }
-    out
-}
-
-fn norm(values: impl Iterator<Item = f64>) -> f64 {
-    values.map(|value| value * value).sum::<f64>().sqrt()
-}
-
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
-}
-
-fn assert_close(what: &str, ours: &[f64], theirs: &[f64], limit: f64) {
-    assert_eq!(ours.len(), theirs.len(), "{what}: length");
-    for (index, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!((a - b).abs() <= limit, "{what}[{index}]: {a} instead of {b} (limit {limit:e})");
-    }
-}
-
 fn forward(case: &Case, engine: &Cpu) {
     let network = redyn_zoo::build(case.spec).unwrap();
-    let weights = closed_form::weights(&network.graph);
-    let images = closed_form::images(4, 64);
+    let weights = closed_form::weights(&network.graph, 1.0);
+    let images = closed_form::images(4, 64, 8, Input::Blt);
     let mut golden = Golden::open(case.golden);
     let names: Vec<String> = network.graph.taps().map(|(name, _)| name.to_owned()).collect();
     let request = Request::taps(case.steps, names.iter().map(String::as_str));
@@ -160,8 +108,8 @@ fn forward(case: &Case, engine: &Cpu) {
 
 fn training_step(case: &Case, engine: &Cpu) {
     let network = redyn_zoo::build(case.spec).unwrap();
-    let mut weights: Weights = closed_form::weights(&network.graph);
-    let images = closed_form::images(4, 64);
+    let mut weights: Weights = closed_form::weights(&network.graph, 1.0);
+    let images = closed_form::images(4, 64, 8, Input::Blt);
     let mut golden = Golden::open(case.golden);
     let plan = Plan::new(&network.graph, &Request::readout(case.steps)).unwrap();
     let session = Session::new(engine, &network.graph, plan, &weights).unwrap();

@@ -48,7 +48,7 @@ fn run(network: &Network, weights: &Weights, steps: usize) -> Vec<f32> {
     let plan = Plan::new(&network.graph, &Request::taps(steps, ["readout", "gap"])).unwrap();
     let session = Session::new(&engine, &network.graph, plan, weights).unwrap();
     let mut all = Vec::new();
-    session.run(&closed_form::images(1, 64), |emission| {
+    session.run(&closed_form::images(1, 64, 8, closed_form::Input::Blt), |emission| {
         let mut values = vec![0.0; emission.shape.len()];
         engine.read(emission.value, &mut values);
         all.append(&mut values);
@@ -77,7 +77,7 @@ fn files_in_the_authors_layout_give_the_bits_of_the_weights_in_them() {
         let fit = Fit::of(&folder.path().join(format!("{name}.pth")), None).unwrap();
         assert_eq!(fit.network.spec, build(spec).unwrap().spec, "{name}");
         let weights = fit.load(Missing::Refuse, Unexpected::Refuse).unwrap();
-        let direct = closed_form::weights(&fit.network.graph);
+        let direct = closed_form::weights(&fit.network.graph, 1.0);
         assert!(weights == direct, "{name}");
         let steps = fit.network.card.steps.min(3);
         let (ours, theirs) = (run(&fit.network, &weights, steps), run(&fit.network, &direct, steps));

@@ -21,8 +21,9 @@ use redyn_engine::{Activation, Bias, ConvTranspose, Interaction, Op, Shape};
 use redyn_network::{Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
 use crate::published::Published;
+use crate::settings::{setting, switch};
 use crate::spec::{Setting, Spec};
-use crate::{Card, Entry, Network, ReadoutCard, ZooError};
+use crate::{Card, Crop, Entry, Network, Parity, Preprocessing, ReadoutCard, Values, ZooError};
 
 const CITATION: &str = "Thorat, Doerig & Kietzmann (2023), Characterising representation dynamics in recurrent neural networks for object recognition, arXiv:2308.12435";
 const ORIGIN: &str = "KietzmannLab/BLT-pytorch-CCN23 @f8505a9";
@@ -52,8 +53,6 @@ pub(crate) const BLT128: Entry = Entry {
 };
 
 fn settings(image_size: &str) -> Vec<Setting> {
-    let setting =
-        |key, default: &str, allowed, about| Setting { key, default: default.to_owned(), allowed, about };
     vec![
         setting("lateral", "1", "0 or 1", "lateral connections in V2, V4, IT and the pooled average"),
         setting("top_down", "0", "0 or 1", "top-down connections to V2 and V4"),
@@ -85,11 +84,6 @@ struct Blt {
 }
 
 fn build(spec: &Spec, kernel: usize) -> Result<Network, ZooError> {
-    let switch = |text: &str| match text {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    };
     let width =
         spec.get("width", |text| text.parse().ok().filter(|&width: &f64| width > 0.0 && width <= 64.0))?;
     let blt = Blt {
@@ -125,6 +119,8 @@ fn build(spec: &Spec, kernel: usize) -> Result<Network, ZooError> {
         short: blt.short(),
         citation: CITATION.to_owned(),
         origin: ORIGIN.to_owned(),
+        parity: Parity::Verified,
+        preprocessing: Preprocessing { crop: Crop::Whole, values: Values::StandardisedByData },
         steps: if blt.lateral || blt.top_down { 10 } else { 1 },
         classes: blt.classes,
         image_size: blt.image_size,
@@ -222,7 +218,7 @@ impl Blt {
         let bias = if self.layer_norm { Bias::Absent } else { Bias::PerChannel };
         let (channels, kernel) = (shapes[0].channels, self.kernel);
         if lateral {
-            let conv = redyn_engine::Conv { channels, kernel, stride: 1, padding: kernel / 2, bias };
+            let conv = redyn_engine::Conv::same(channels, kernel, bias);
             sketch.unused("v1.lateral", &Op::Conv(conv), shapes[0]);
         }
         if top_down {
@@ -239,20 +235,12 @@ impl Blt {
 /// reference leaves as it is: transposed convolutions (fan-in taken from the second
 /// dimension) and biases.
 fn initial(op: &Op, input: Shape, role: Role) -> Init {
-    let (fan_in, fan_out) = match *op {
-        Op::Conv(conv) => {
+    match (*op, role) {
+        (Op::Conv(conv), Role::Weight) => {
             let taps = conv.kernel * conv.kernel;
-            (input.channels * taps, conv.channels * taps)
+            Init::xavier(input.channels * taps, conv.channels * taps)
         }
-        Op::ConvTranspose(conv) => {
-            let taps = conv.kernel * conv.kernel;
-            (conv.channels * taps, input.channels * taps)
-        }
-        Op::Linear { channels, .. } => (input.channels, channels),
-        _ => return if role == Role::Weight { Init::Ones } else { Init::Zeros },
-    };
-    match (op, role) {
-        (Op::Conv(_) | Op::Linear { .. }, Role::Weight) => Init::xavier(fan_in, fan_out),
-        _ => Init::default_of(fan_in),
+        (Op::Linear { channels, .. }, Role::Weight) => Init::xavier(input.channels, channels),
+        _ => Init::of_pytorch(op, input, role),
     }
 }

@@ -7,16 +7,19 @@
 //! ```
 
 mod blt;
+mod card;
 pub mod checkpoint;
 mod error;
 mod import;
 mod published;
+mod resnet;
+mod settings;
 mod spec;
 mod weights_file;
 
 use redyn_network::Graph;
-use serde::{Deserialize, Serialize};
 
+pub use card::{Card, Crop, Parity, Preprocessing, ReadoutCard, Values};
 pub use error::{Misfit, ZooError};
 pub use import::{Fit, Key, Missing, Row, Status, Unexpected};
 pub use spec::{Setting, Spec};
@@ -40,7 +43,8 @@ pub struct Entry {
 }
 
 /// All networks.
-pub const NETWORKS: &[Entry] = &[blt::BLT64, blt::BLT128];
+pub const NETWORKS: &[Entry] =
+    &[blt::BLT64, blt::BLT128, resnet::RESNET18, resnet::RESNET50, resnet::RESNET101];
 
 /// A network ready to be planned.
 #[derive(Clone, Debug)]
@@ -51,56 +55,6 @@ pub struct Network {
     pub graph: Graph,
     /// What a store and a report say of it.
     pub card: Card,
-}
-
-/// What is worth knowing about a network beside its graph.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Card {
-    /// Name and settings.
-    pub network: String,
-    /// Short name for legends: `LA`, `LTM`, `BNet`.
-    pub short: String,
-    /// The publication.
-    pub citation: String,
-    /// Reference code.
-    pub origin: String,
-    /// Steps it was published with.
-    pub steps: usize,
-    /// Number of classes.
-    pub classes: usize,
-    /// Side of the square images it takes.
-    pub image_size: usize,
-    /// The linear map from an area to the logits.
-    pub readout: ReadoutCard,
-    /// What the published code does once and a plain loop over it does not repeat.
-    pub hoisted: Vec<String>,
-}
-
-impl Card {
-    /// Check that the network takes data of so many classes and so large images.
-    ///
-    /// # Errors
-    /// Another number of classes, or another image size.
-    pub fn check_data(&self, classes: usize, image_size: usize) -> Result<(), Misfit> {
-        let pairs = [("classes", classes, self.classes), ("pixels a side", image_size, self.image_size)];
-        let misfit = pairs.into_iter().find(|(_, found, expected)| found != expected);
-        misfit.map_or(Ok(()), |(what, found, expected)| Err(Misfit { what, found, expected }))
-    }
-}
-
-/// Where logits are read from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadoutCard {
-    /// Tap that holds the logits.
-    pub tap: String,
-    /// Area whose representation is read.
-    pub area: String,
-    /// Steps between representation and logits.
-    pub delay: usize,
-    /// Parameter `[class, unit]`.
-    pub weight: String,
-    /// Parameter `[class]`, if there is one.
-    pub bias: Option<String>,
 }
 
 /// Build a network from its spec: a name, or `NAME:KEY=VALUE,KEY=VALUE`.

@@ -106,7 +106,7 @@ impl Fused<'_> {
 mod tests {
     use redyn_core::random::Stream;
 
-    use crate::{Activation, Cpu, Engine, Interaction, Op, Shape, Stage};
+    use crate::{Activation, Cpu, Engine, Interaction, Op, Shape, Stage, Windows};
 
     fn bits(cpu: &Cpu, shape: Shape, value: &<Cpu as Engine>::Value) -> Vec<u32> {
         let mut out = vec![0.0; shape.len() * cpu.batch(value)];
@@ -161,7 +161,7 @@ mod tests {
                         assert_eq!(staged.combined.is_some(), keep_combined && combine.is_some());
                         assert_eq!(staged.pooled.is_some(), pool.is_some());
                         if let (Some(pooled), Some(size)) = (&staged.pooled, pool) {
-                            let op = Op::MaxPool { size };
+                            let op = Op::MaxPool(Windows::tiling(size));
                             let expected = cpu.forward(&op, &[], &[&normalised]);
                             let small = op.output(&[shape]).unwrap();
                             assert_eq!(bits(&cpu, small, pooled), bits(&cpu, small, &expected));

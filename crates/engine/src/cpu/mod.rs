@@ -3,9 +3,12 @@
 //! Every sum has an order fixed by shapes (for weight gradients also by the batch), so
 //! that neither threads nor, for a value, the rest of the batch change a bit.
 
+mod channel_norm;
 mod direct;
 mod direct_gradient;
+mod elementwise;
 mod fused;
+mod grouped;
 mod layer_norm;
 #[cfg(test)]
 mod naive;
@@ -18,21 +21,29 @@ mod tangent;
 mod tasks;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twins;
 mod weight;
+mod windows;
 mod winograd;
 
 use std::sync::Arc;
 
+use self::channel_norm::{ChannelNorm, Sets};
 use self::direct::{Direct, Direction, Filters, Window};
 use self::direct_gradient::Correlation;
 use self::fused::Fused;
+use self::grouped::Grouped;
 use self::layer_norm::Affine;
 use self::pool::{Buffer, Pool};
 use self::simd::Level;
 use self::weight::Form;
 pub use self::weight::{Gradient, Weight};
 use self::winograd::{Convolution, Scheme};
-use crate::{Activation, Conv, ConvTranspose, Engine, Interaction, Op, Saved, Shape, Stage, Staged};
+use crate::{
+    Activation, Conv, ConvTranspose, Engine, Interaction, Op, Rescaling, Saved, Shape, Stage, Staged,
+    Statistics, Windows,
+};
 
 /// How convolutions are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,14 +115,14 @@ impl Route {
     }
 }
 
-/// What an operation with weights is to the kernels, for one image; vectors of a batch
-/// become the rows of one image.
+/// What an operation with weights is to the kernels of whole maps, for one image; vectors of
+/// a batch become the rows of one image.
 fn route(op: &Op, input: Shape, batch: usize) -> Option<Route> {
     match *op {
-        Op::Conv(Conv { kernel, stride, padding, .. }) => {
+        Op::Conv(Conv { kernel, stride, padding, groups: 1, .. }) => {
             let output = op.output(&[input]).expect("checked by the plan");
             Some(Route {
-                window: Window { kernel, stride, padding },
+                window: Window { kernel, stride, padding: padding.before },
                 direction: Direction::Gather,
                 input,
                 output,
@@ -238,6 +249,81 @@ impl Cpu {
         copy
     }
 
+    fn grouped(&self, op: &Op, input: Shape) -> Grouped<'_> {
+        let Op::Conv(Conv { kernel, stride, padding, groups, .. }) = *op else {
+            panic!("only convolutions have groups");
+        };
+        let output = op.output(&[input]).expect("checked by the plan");
+        let window = Window { kernel, stride, padding: padding.before };
+        Grouped { level: self.level, pool: &self.pool, window, groups, input, output }
+    }
+
+    fn channel_norm<'a>(&self, op: &Op, shape: Shape, weights: &[&'a Weight]) -> ChannelNorm<'a> {
+        let value = |index: usize| weights[index].values();
+        let (epsilon, sets, has_affine) = match *op {
+            Op::GroupNorm { groups, epsilon, rescaling } => {
+                (epsilon, Sets::Groups(groups), rescaling == Rescaling::PerChannel)
+            }
+            Op::BatchNorm { epsilon, statistics: Statistics::Batch } => (epsilon, Sets::Batch, true),
+            Op::BatchNorm { epsilon, statistics: Statistics::Running } => {
+                (epsilon, Sets::Given { mean: value(2), variance: value(3) }, true)
+            }
+            _ => panic!("a normalisation of channels"),
+        };
+        let affine = has_affine.then(|| [value(0), value(1)]);
+        ChannelNorm { level: self.level, shape, epsilon: f64::from(epsilon.value()), sets, affine }
+    }
+
+    fn channel_norm_backward(
+        &self,
+        op: &Op,
+        weights: &[&Weight],
+        x: &[f32],
+        dy: &mut Value,
+        gradients: &mut [&mut Gradient],
+    ) {
+        let norm = self.channel_norm(op, dy.shape, weights);
+        match gradients {
+            [scale, shift, statistics @ ..] => {
+                let affine = Some([scale.plain(), shift.plain()]);
+                let observed = norm.backward(x, &mut dy.values, affine);
+                let observed = [observed.mean, observed.variance];
+                for (gradient, observed) in statistics.iter_mut().zip(observed) {
+                    gradient.plain().iter_mut().zip(observed).for_each(|(sum, value)| *sum += value);
+                }
+            }
+            _ => {
+                norm.backward(x, &mut dy.values, None);
+            }
+        }
+    }
+
+    fn multiply_backward(&self, saved: &Saved<Value>, dy: &Value, wanted: &[bool]) -> Vec<Option<Value>> {
+        let of_input = |index: usize| {
+            let other = kept(saved, 1 - index);
+            let mut own = self.empty(dy.shape, dy.batch);
+            elementwise::multiply(self.level, dy.image(), [&dy.values, &other.values], &mut own.values);
+            self.fit_batch(own, saved.batches[index])
+        };
+        (0..2).map(|index| wanted[index].then(|| of_input(index))).collect()
+    }
+
+    fn concatenate_backward(&self, saved: &Saved<Value>, dy: &Value, wanted: &[bool]) -> Vec<Option<Value>> {
+        let mut from = 0;
+        let of_input = |index: usize| {
+            let shape = saved.shapes[index];
+            let first = from;
+            from += shape.channels;
+            wanted[index].then(|| {
+                let mut own = self.empty(shape, dy.batch);
+                let taken = (&dy.values[..], dy.shape.channels, first);
+                elementwise::copy_channels(shape.channels, taken, (&mut own.values, shape.channels, 0));
+                self.fit_batch(own, saved.batches[index])
+            })
+        };
+        (0..wanted.len()).map(of_input).collect()
+    }
+
     fn combine_backward(
         &self,
         how: Interaction,
@@ -273,6 +359,25 @@ impl Cpu {
 
 fn kept<'a>(saved: &Saved<'a, Value>, index: usize) -> &'a Value {
     saved.inputs[index].expect("the plan keeps what `Op::reads` asks for")
+}
+
+/// The factors of values below zero and of the others.
+fn gains(weights: &[&Weight]) -> [f32; 2] {
+    let last = weights.len() - 1;
+    [weights[0].values()[0], weights[last].values()[0]]
+}
+
+fn concatenate(inputs: &[&Value], batch: usize, channels: usize, y: &mut [f32]) {
+    let image = y.len() / batch.max(1);
+    let mut to = 0;
+    for input in inputs {
+        let own = input.shape.channels;
+        for (index, y) in y.chunks_exact_mut(image).enumerate() {
+            let x = pointwise::of_image(&input.values, input.image(), index);
+            elementwise::copy_channels(own, (x, own, 0), (y, channels, to));
+        }
+        to += own;
+    }
 }
 
 fn bias<'a>(weights: &[&'a Weight]) -> Option<&'a [f32]> {
@@ -324,11 +429,34 @@ impl Engine for Cpu {
         let y = &mut output.values;
         let x = inputs.first().map_or(&[][..], |value| &value.values[..]);
         match *op {
+            Op::Conv(Conv { groups: 2.., .. }) => {
+                self.grouped(op, shapes[0]).run(weights[0], bias(weights), x, y);
+            }
             Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
                 let route = route(op, shapes[0], batch).expect("a convolution");
                 self.convolve(route, weights[0], bias(weights), x, y);
             }
-            Op::MaxPool { size } => pooling::max(self.level, size, shapes[0], x, y),
+            Op::MaxPool(windows) => match windows.tile() {
+                Some(size) => pooling::max(self.level, size, shapes[0], x, y),
+                None => windows::max(self.level, windows, [shapes[0], shape], x, y),
+            },
+            Op::AdaptiveAveragePool { .. } => windows::adaptive_average([shapes[0], shape], x, y),
+            Op::Resize { .. } => windows::resize(self.level, [shapes[0], shape], x, y),
+            Op::GroupNorm { .. } | Op::BatchNorm { .. } => {
+                self.channel_norm(op, shape, weights).forward(x, y);
+            }
+            Op::Curve(curve) => elementwise::curve(curve, x, y),
+            Op::Line { factor, offset } => {
+                elementwise::line(self.level, factor.value(), offset.value(), x, y);
+            }
+            Op::Gain(_) => elementwise::gain(self.level, gains(weights), x, y),
+            Op::Multiply => elementwise::multiply(self.level, shape.len(), [x, &inputs[1].values], y),
+            Op::Concat => concatenate(inputs, batch, shape.channels, y),
+            Op::Channels { from, count } => {
+                elementwise::copy_channels(count, (x, shapes[0].channels, from), (y, count, 0));
+            }
+            Op::Flatten => elementwise::flatten(shapes[0], x, y),
+            Op::Parameter(_) => y.copy_from_slice(&weights[0].form(Form::ChannelsLast)),
             Op::AveragePool => pooling::average(self.level, shapes[0], x, y),
             Op::Combine(how) => {
                 let inputs: Vec<&[f32]> = inputs.iter().map(|value| &value.values[..]).collect();
@@ -370,7 +498,7 @@ impl Engine for Cpu {
         let mut combined = stage.keep_combined.then(|| self.empty(shape, batch));
         let mut normalised = self.empty(shape, batch);
         let mut pooled = stage.pool.map(|size| {
-            let op = Op::MaxPool { size };
+            let op = Op::MaxPool(Windows::tiling(size));
             self.empty(op.output(&[shape]).expect("checked by the plan"), batch)
         });
         fused.run(
@@ -394,11 +522,30 @@ impl Engine for Cpu {
         wanted: &[bool],
         gradients: &mut [&mut Gradient],
     ) -> Vec<Option<Value>> {
+        if let (Op::Parameter(_), [gradient]) = (op, &mut *gradients) {
+            let dy = self.fit_batch(output_gradient, 1);
+            pointwise::accumulate(self.level, gradient.channels_last(), &dy.values);
+            return Vec::new();
+        }
         let Some(&batch) = saved.batches.iter().max() else { return Vec::new() };
         let mut dy = self.fit_batch(output_gradient, batch);
         let input = saved.shapes[0];
         let first = wanted[0];
         match *op {
+            Op::Conv(Conv { groups: 2.., .. }) => {
+                let grouped = self.grouped(op, input);
+                if let Some((weight, bias)) = gradients.split_first_mut() {
+                    grouped.weight_gradient(&kept(saved, 0).values, &dy.values, weight);
+                    if let Some(bias) = bias.first_mut() {
+                        pointwise::add_channel_sums(self.level, dy.image(), &dy.values, bias.plain());
+                    }
+                }
+                vec![first.then(|| {
+                    let mut dx = self.empty(input, batch);
+                    grouped.input_gradient(weights[0], &dy.values, &mut dx.values);
+                    dx
+                })]
+            }
             Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
                 let route = route(op, input, batch).expect("a convolution");
                 if let Some((weight, bias)) = gradients.split_first_mut() {
@@ -425,12 +572,64 @@ impl Engine for Cpu {
                 layer_norm::backward(self.level, activation, affine, x, &mut dy.values, sums);
                 vec![first.then_some(dy)]
             }
-            Op::MaxPool { .. } | Op::AveragePool if !first => vec![None],
-            Op::MaxPool { size } => {
+            Op::GroupNorm { .. } | Op::BatchNorm { .. } => {
+                let x = &kept(saved, 0).values;
+                self.channel_norm_backward(op, weights, x, &mut dy, gradients);
+                vec![first.then_some(dy)]
+            }
+            Op::Gain(_) => {
+                let x = &kept(saved, 0).values;
+                let sums = elementwise::gain_gradients(x, &dy.values);
+                match gradients {
+                    [common] => common.plain()[0] += sums[0] + sums[1],
+                    both => both.iter_mut().zip(sums).for_each(|(gain, sum)| gain.plain()[0] += sum),
+                }
+                vec![first.then(|| {
+                    let mut dx = self.empty(input, batch);
+                    elementwise::gain_backward(self.level, gains(weights), x, &dy.values, &mut dx.values);
+                    dx
+                })]
+            }
+            Op::Multiply => self.multiply_backward(saved, &dy, wanted),
+            Op::Concat => self.concatenate_backward(saved, &dy, wanted),
+            _ if !first => vec![None],
+            Op::MaxPool(windows) => {
                 let mut dx = self.empty(input, batch);
                 let both = [&kept(saved, 0).values[..], &dy.values[..]];
-                pooling::max_backward(self.level, size, input, both, &mut dx.values);
+                match windows.tile() {
+                    Some(size) => pooling::max_backward(self.level, size, input, both, &mut dx.values),
+                    None => {
+                        windows::max_backward(self.level, windows, [input, dy.shape], both, &mut dx.values);
+                    }
+                }
                 vec![Some(dx)]
+            }
+            Op::AdaptiveAveragePool { .. } => {
+                let mut dx = self.empty(input, batch);
+                windows::adaptive_average_backward([input, dy.shape], &dy.values, &mut dx.values);
+                vec![Some(dx)]
+            }
+            Op::Resize { .. } => {
+                let mut dx = self.empty(input, batch);
+                windows::resize_backward(self.level, [input, dy.shape], &dy.values, &mut dx.values);
+                vec![Some(dx)]
+            }
+            Op::Channels { from, count } => {
+                let mut dx = self.empty(input, batch);
+                dx.values.fill(0.0);
+                let to = (&mut dx.values[..], input.channels, from);
+                elementwise::copy_channels(count, (&dy.values, count, 0), to);
+                vec![Some(dx)]
+            }
+            Op::Flatten => {
+                let mut dx = self.empty(input, batch);
+                elementwise::unflatten(input, &dy.values, &mut dx.values);
+                vec![Some(dx)]
+            }
+            Op::Curve(curve) => {
+                let y = saved.output.expect("the plan keeps what `Op::reads` asks for");
+                elementwise::curve_backward(self.level, curve, &y.values, &mut dy.values);
+                vec![Some(dy)]
             }
             Op::AveragePool => {
                 let mut dx = self.empty(input, batch);
@@ -442,14 +641,14 @@ impl Engine for Cpu {
                     let y = saved.output.expect("the plan keeps what `Op::reads` asks for");
                     pointwise::rectify_backward(self.level, &y.values, &mut dy.values);
                 }
-                vec![first.then_some(dy)]
+                vec![Some(dy)]
             }
-            Op::Scale(factor) => {
+            Op::Scale(factor) | Op::Line { factor, .. } => {
                 let mut dx = self.empty(input, batch);
                 pointwise::scale(self.level, factor.value(), &dy.values, &mut dx.values);
-                vec![first.then_some(dx)]
+                vec![Some(dx)]
             }
-            Op::Zeros(_) => Vec::new(),
+            Op::Zeros(_) | Op::Parameter(_) => Vec::new(),
         }
     }
 

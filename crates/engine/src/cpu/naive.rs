@@ -2,7 +2,7 @@
 //!
 //! Maps are `[row, column, channel]`, one image at a time; weights as checkpoints store them.
 
-use crate::{Activation, Interaction, Op, Shape};
+use crate::{Activation, Interaction, Op, Shape, Windows};
 
 pub(super) type Values = Vec<f64>;
 
@@ -17,14 +17,16 @@ fn products(op: &Op, input: Shape, mut each: impl FnMut(usize, usize, usize)) {
                 for x in 0..output.width {
                     for ky in 0..conv.kernel {
                         for kx in 0..conv.kernel {
-                            let from_y = (y * conv.stride + ky).wrapping_sub(conv.padding);
-                            let from_x = (x * conv.stride + kx).wrapping_sub(conv.padding);
+                            let from_y = (y * conv.stride + ky).wrapping_sub(conv.padding.before);
+                            let from_x = (x * conv.stride + kx).wrapping_sub(conv.padding.before);
                             if from_y < input.height && from_x < input.width {
                                 for o in 0..output.channels {
-                                    for i in 0..input.channels {
-                                        let w =
-                                            ((o * input.channels + i) * conv.kernel + ky) * conv.kernel + kx;
-                                        each(w, at(input, from_y, from_x, i), at(output, y, x, o));
+                                    let (ins, outs) =
+                                        (input.channels / conv.groups, output.channels / conv.groups);
+                                    for i in 0..ins {
+                                        let w = ((o * ins + i) * conv.kernel + ky) * conv.kernel + kx;
+                                        let from = at(input, from_y, from_x, o / outs * ins + i);
+                                        each(w, from, at(output, y, x, o));
                                     }
                                 }
                             }
@@ -104,7 +106,7 @@ pub(super) fn forward(op: &Op, shapes: &[Shape], weights: &[Values], inputs: &[&
             }
             products(op, shapes[0], |w, i, o| result[o] += weights[0][w] * inputs[0][i]);
         }
-        Op::MaxPool { size } => {
+        Op::MaxPool(Windows { size, .. }) => {
             for (index, value) in result.iter_mut().enumerate() {
                 let (pixel, channel) = (index / output.channels, index % output.channels);
                 let (y, x) = (pixel / output.width, pixel % output.width);
@@ -170,7 +172,7 @@ pub(super) fn backward(
                 dy.iter().enumerate().for_each(|(index, dy)| bias[index % channels] += dy);
             }
         }
-        Op::MaxPool { size } => {
+        Op::MaxPool(Windows { size, .. }) => {
             let output = op.output(shapes).unwrap();
             for (index, dy) in dy.iter().enumerate() {
                 let (pixel, channel) = (index / output.channels, index % output.channels);

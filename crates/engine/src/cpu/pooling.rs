@@ -10,7 +10,7 @@ use crate::Shape;
 ///
 /// Both sides of the `|` are computed: a branch would keep the loops from being vectorised.
 #[inline(always)]
-fn wins(candidate: f32, best: f32) -> bool {
+pub(crate) fn wins(candidate: f32, best: f32) -> bool {
     (candidate > best) | candidate.is_nan()
 }
 

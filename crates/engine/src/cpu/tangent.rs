@@ -2,8 +2,8 @@
 
 use super::layer_norm::{self, Affine};
 use super::weight::Form;
-use super::{Cpu, Value, Weight, pointwise, pooling, route};
-use crate::{Activation, Interaction, Op, Shape, Tangents};
+use super::{Cpu, Value, Weight, concatenate, elementwise, gains, pointwise, pooling, route, windows};
+use crate::{Activation, Conv, Engine, Interaction, Op, Shape, Tangents};
 
 impl Tangents for Cpu {
     fn tangent(&self, op: &Op, weights: &[&Weight], inputs: &[&Value], tangents: &[Option<&Value>]) -> Value {
@@ -16,13 +16,55 @@ impl Tangents for Cpu {
         let (x, dx) = (&inputs[0].values[..], &first.values[..]);
         match *op {
             // Linear in their input: the same without what is added.
+            Op::Conv(Conv { groups: 2.., .. }) => self.grouped(op, shapes[0]).run(weights[0], None, dx, dy),
             Op::Conv(_) | Op::ConvTranspose(_) | Op::Linear { .. } => {
                 let route = route(op, shapes[0], batch).expect("a convolution");
                 self.convolve(route, weights[0], None, dx, dy);
             }
             Op::AveragePool => pooling::average(self.level, shapes[0], dx, dy),
-            Op::Scale(factor) => pointwise::scale(self.level, factor.value(), dx, dy),
-            Op::MaxPool { size } => pooling::max_tangent(size, shapes[0], [x, dx], dy),
+            Op::Scale(factor) | Op::Line { factor, .. } => {
+                pointwise::scale(self.level, factor.value(), dx, dy);
+            }
+            Op::AdaptiveAveragePool { .. } => windows::adaptive_average([shapes[0], shape], dx, dy),
+            Op::Resize { .. } => windows::resize(self.level, [shapes[0], shape], dx, dy),
+            Op::Flatten => elementwise::flatten(shapes[0], dx, dy),
+            Op::Channels { from, count } => {
+                elementwise::copy_channels(count, (dx, shapes[0].channels, from), (dy, count, 0));
+            }
+            Op::Concat => {
+                let zeros: Vec<Value> = shapes.iter().map(|&shape| self.zeros(shape)).collect();
+                let all: Vec<&Value> =
+                    tangents.iter().zip(&zeros).map(|(tangent, zeros)| tangent.unwrap_or(zeros)).collect();
+                concatenate(&all, batch, shape.channels, dy);
+            }
+            Op::Multiply => {
+                dy.fill(0.0);
+                for (index, tangent) in tangents.iter().enumerate() {
+                    let Some(tangent) = tangent else { continue };
+                    let mut term = self.empty(shape, batch);
+                    let both = [&tangent.values[..], &inputs[1 - index].values];
+                    elementwise::multiply(self.level, shape.len(), both, &mut term.values);
+                    pointwise::accumulate(self.level, dy, &term.values);
+                }
+            }
+            Op::Gain(_) => {
+                let x = self.spread(inputs[0], batch);
+                elementwise::gain_backward(self.level, gains(weights), &x.values, dx, dy);
+            }
+            Op::Curve(curve) => {
+                let y = self.spread(&self.forward(op, weights, inputs), batch);
+                dy.copy_from_slice(dx);
+                elementwise::curve_backward(self.level, curve, &y.values, dy);
+            }
+            Op::GroupNorm { .. } | Op::BatchNorm { .. } => {
+                let x = self.spread(inputs[0], batch);
+                dy.copy_from_slice(dx);
+                self.channel_norm(op, shape, weights).tangent(&x.values, dy);
+            }
+            Op::MaxPool(windows) => match windows.tile() {
+                Some(size) => pooling::max_tangent(size, shapes[0], [x, dx], dy),
+                None => windows::max_tangent(windows, [shapes[0], shape], [x, dx], dy),
+            },
             Op::LayerNorm(activation) => {
                 let [scale, shift] = [0, 1].map(|index| weights[index].form(Form::ChannelsLast));
                 let affine = Affine { scale: &scale, shift: &shift };
@@ -35,13 +77,22 @@ impl Tangents for Cpu {
                 pointwise::rectify_tangent(self.level, shape.len(), x, dy);
             }
             Op::Combine(how) => self.combine_tangent(how, inputs, tangents, dy),
-            Op::Zeros(_) => unreachable!("zeros have no input that could change"),
+            Op::Zeros(_) | Op::Parameter(_) => unreachable!("there is no input that could change"),
         }
         change
     }
 }
 
 impl Cpu {
+    /// A value held once for every image of a batch.
+    fn spread(&self, value: &Value, batch: usize) -> Value {
+        self.fit_batch(self.copy(value), batch)
+    }
+
+    fn zeros(&self, shape: Shape) -> Value {
+        Value { shape, batch: 1, values: self.pool.zeros(shape.len()) }
+    }
+
     /// `Σ dx_i`, or `((1 + x₁) + …) · dx₀ + x₀ · Σ dx_i`.
     fn combine_tangent(
         &self,

@@ -4,9 +4,10 @@ use redyn_core::random::Stream;
 
 use super::naive;
 use super::simd::Level;
-use super::{Cpu, Kernels, Value, Weight};
+use super::{Cpu, Kernels, Value, Weight, twins};
 use crate::{
-    Activation, Bias, Conv, ConvTranspose, Engine, Interaction, Op, Saved, ScaleFactor, Shape, Tangents,
+    Activation, Bias, Constant, Conv, ConvTranspose, Engine, Interaction, Op, Padding, Saved, Shape,
+    Tangents, Windows,
 };
 
 /// Largest difference allowed, in units of the largest value: rounding of sums of some
@@ -15,7 +16,7 @@ const ROUNDING: f64 = 3e-6;
 /// The same for tiles of 4 × 4, whose transforms magnify it.
 const TILES_OF_FOUR: f64 = 2e-5;
 
-fn every_path() -> Vec<Cpu> {
+pub(super) fn every_path() -> Vec<Cpu> {
     let kernels = [Kernels::Direct, Kernels::Accurate, Kernels::Fast];
     Level::available().into_iter().flat_map(|level| kernels.map(|kernels| Cpu::at(level, kernels))).collect()
 }
@@ -26,41 +27,41 @@ fn tolerance(cpu: &Cpu) -> f64 {
 
 /// An operation with random weights and inputs.
 #[derive(Clone)]
-struct Case {
-    op: Op,
-    shapes: Vec<Shape>,
-    batches: Vec<usize>,
-    weights: Vec<(Vec<usize>, Vec<f32>)>,
-    inputs: Vec<Vec<f32>>,
+pub(super) struct Case {
+    pub(super) op: Op,
+    pub(super) shapes: Vec<Shape>,
+    pub(super) batches: Vec<usize>,
+    pub(super) weights: Vec<(Vec<usize>, Vec<f32>)>,
+    pub(super) inputs: Vec<Vec<f32>>,
     /// Gradient of the output.
-    dy: Vec<f32>,
+    pub(super) dy: Vec<f32>,
 }
 
 fn random(n: usize, stream: &mut Stream) -> Vec<f32> {
     (0..n).map(|_| stream.between(-1.0, 1.0) as f32).collect()
 }
 
-fn wide(values: &[f32]) -> Vec<f64> {
+pub(super) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
 }
 
 /// What one run of an engine gave.
 #[derive(Debug, PartialEq)]
-struct Outcome {
-    output: Vec<f32>,
-    inputs: Vec<Vec<f32>>,
-    weights: Vec<Vec<f32>>,
+pub(super) struct Outcome {
+    pub(super) output: Vec<f32>,
+    pub(super) inputs: Vec<Vec<f32>>,
+    pub(super) weights: Vec<Vec<f32>>,
 }
 
 impl Outcome {
-    fn bits(&self) -> Vec<u32> {
+    pub(super) fn bits(&self) -> Vec<u32> {
         let parts = std::iter::once(&self.output).chain(&self.inputs).chain(&self.weights);
         parts.flatten().map(|value| value.to_bits()).collect()
     }
 }
 
 impl Case {
-    fn new(op: Op, inputs: &[(Shape, usize)]) -> Self {
+    pub(super) fn new(op: Op, inputs: &[(Shape, usize)]) -> Self {
         let mut stream = Stream::new(11, &[inputs.len() as u64]);
         let shapes: Vec<Shape> = inputs.iter().map(|&(shape, _)| shape).collect();
         let batches: Vec<usize> = inputs.iter().map(|&(_, batch)| batch).collect();
@@ -76,15 +77,15 @@ impl Case {
         Self { op, shapes, batches, weights, inputs, dy }
     }
 
-    fn batch(&self) -> usize {
+    pub(super) fn batch(&self) -> usize {
         *self.batches.iter().max().unwrap()
     }
 
-    fn output(&self) -> Shape {
+    pub(super) fn output(&self) -> Shape {
         self.op.output(&self.shapes).unwrap()
     }
 
-    fn run(&self, cpu: &Cpu) -> Outcome {
+    pub(super) fn run(&self, cpu: &Cpu) -> Outcome {
         let weights: Vec<Weight> = self.weights.iter().map(|(shape, data)| cpu.weight(shape, data)).collect();
         let weights: Vec<&Weight> = weights.iter().collect();
         let values = self.shapes.iter().zip(&self.batches).zip(&self.inputs);
@@ -162,7 +163,7 @@ impl Case {
     }
 }
 
-fn assert_close(found: &[f32], expected: &[f64], limit: f64, what: &str) {
+pub(super) fn assert_close(found: &[f32], expected: &[f64], limit: f64, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(1e-3_f64, |largest, value| largest.max(value.abs()));
     for (index, (&found, expected)) in found.iter().zip(expected).enumerate() {
@@ -171,8 +172,26 @@ fn assert_close(found: &[f32], expected: &[f64], limit: f64, what: &str) {
     }
 }
 
+/// Another padding after than before, and groups.
+fn grouped(
+    channels: usize,
+    (kernel, stride): (usize, usize),
+    (before, after): (usize, usize),
+    groups: usize,
+) -> Op {
+    let padding = Padding { before, after };
+    Op::Conv(Conv { channels, kernel, stride, padding, groups, bias: Bias::PerChannel })
+}
+
 fn conv(channels: usize, kernel: usize, stride: usize, padding: usize) -> Op {
-    Op::Conv(Conv { channels, kernel, stride, padding, bias: Bias::PerChannel })
+    Op::Conv(Conv {
+        channels,
+        kernel,
+        stride,
+        padding: Padding::even(padding),
+        groups: 1,
+        bias: Bias::PerChannel,
+    })
 }
 
 fn transpose(channels: usize, kernel: usize) -> Op {
@@ -197,6 +216,21 @@ fn convolutions() -> Vec<Case> {
         case(conv(4, 4, 3, 1), 11, 9, 6, 2),
         case(conv(3, 2, 3, 0), 8, 8, 4, 1),
         case(conv(96, 3, 1, 1), 1, 1, 17, 3),
+        // Padding as TensorFlow's `SAME` has it, on every kind of kernel.
+        case(grouped(5, (7, 2), (2, 3), 1), 10, 12, 3, 2),
+        case(grouped(9, (2, 1), (0, 1), 1), 5, 4, 7, 2),
+        case(grouped(33, (4, 1), (1, 2), 1), 5, 3, 20, 1),
+        case(grouped(40, (3, 1), (0, 2), 1), 7, 9, 40, 2),
+        case(grouped(40, (5, 1), (1, 3), 1), 8, 7, 24, 2),
+        // The first layers of published networks.
+        case(grouped(9, (11, 4), (2, 2), 1), 23, 19, 3, 2),
+        case(grouped(9, (7, 4), (3, 3), 1), 21, 16, 3, 1),
+        // Depthwise, and groups of several channels.
+        case(grouped(37, (7, 1), (3, 3), 37), 9, 8, 37, 2),
+        case(grouped(11, (5, 2), (2, 2), 11), 8, 7, 11, 3),
+        case(grouped(6, (3, 2), (0, 1), 6), 6, 7, 6, 2),
+        case(grouped(8, (7, 1), (3, 3), 4), 6, 5, 12, 2),
+        case(grouped(10, (3, 2), (1, 1), 5), 7, 8, 5, 3),
         case(transpose(9, 3), 5, 4, 13, 2),
         case(transpose(16, 5), 3, 6, 8, 1),
         case(transpose(3, 1), 2, 3, 4, 2),
@@ -215,12 +249,12 @@ fn others() -> Vec<Case> {
         vectors(Op::LayerNorm(Activation::Relu), 3),
         maps(Op::LayerNorm(Activation::Relu), &[3]),
         maps(Op::LayerNorm(Activation::Identity), &[1]),
-        maps(Op::MaxPool { size: 2 }, &[3]),
-        maps(Op::MaxPool { size: 3 }, &[2]),
+        maps(Op::MaxPool(Windows::tiling(2)), &[3]),
+        maps(Op::MaxPool(Windows::tiling(3)), &[2]),
         maps(Op::AveragePool, &[3]),
         maps(Op::Activate(Activation::Relu), &[3]),
         maps(Op::Activate(Activation::Identity), &[1]),
-        maps(Op::Scale(ScaleFactor::new(-0.75)), &[2]),
+        maps(Op::Scale(Constant::new(-0.75)), &[2]),
     ];
     for how in [Interaction::Additive, Interaction::Multiplicative] {
         for batches in [&[3, 3][..], &[3, 3, 3], &[1, 3], &[3, 1, 3], &[1, 1, 1], &[2, 2, 1, 2]] {
@@ -285,7 +319,7 @@ fn naive_gradients_are_slopes() {
 fn tangents_are_the_transpose_of_gradients() {
     // ⟨dy, J dx⟩ = ⟨Jᵀ dy, dx⟩ up to rounding, with the gradients tested above; changes of one
     // input after the other, then of all.
-    for case in convolutions().into_iter().chain(others()) {
+    for case in convolutions().into_iter().chain(others()).chain(twins::cases()) {
         for cpu in every_path() {
             let batch = case.batch();
             let repeated: Vec<Vec<f32>> = case
@@ -343,10 +377,12 @@ fn large() -> Vec<Case> {
         case(conv(40, 3, 1, 1), 18, 40, 5),
         case(conv(40, 5, 1, 2), 13, 24, 4),
         case(conv(11, 3, 2, 1), 17, 20, 5),
+        case(grouped(48, (7, 1), (3, 3), 48), 14, 48, 5),
+        case(grouped(24, (3, 1), (1, 1), 8), 14, 16, 5),
         case(transpose(16, 3), 12, 24, 5),
         case(conv(288, 3, 1, 1), 5, 272, 3),
         case(Op::LayerNorm(Activation::Relu), 40, 16, 5),
-        case(Op::MaxPool { size: 2 }, 40, 16, 5),
+        case(Op::MaxPool(Windows::tiling(2)), 40, 16, 5),
         case(Op::AveragePool, 40, 16, 5),
         case(Op::Activate(Activation::Relu), 40, 16, 5),
         Case::new(Op::Linear { channels: 200, bias: Bias::PerChannel }, &[(Shape::vector(150), 40)]),
@@ -454,7 +490,7 @@ fn gradients_add_up_over_calls() {
 fn a_shared_value_receives_the_sum_over_images() {
     let cpu = Cpu::new();
     let shape = Shape::map(2, 2, 8);
-    let op = Op::Scale(ScaleFactor::new(2.0));
+    let op = Op::Scale(Constant::new(2.0));
     let dy = cpu.value(shape, 3, &[1.0; 96]);
     let saved = Saved { inputs: vec![None], output: None, shapes: vec![shape], batches: vec![1] };
     let found = cpu.backward(&op, &[], &saved, dy, &[true], &mut []);
@@ -506,7 +542,7 @@ fn a_value_that_is_not_finite_stays_within_its_tiles() {
 fn nan_passes_relu_and_wins_every_window() {
     let cpu = Cpu::new();
     let x = cpu.value(Shape::map(2, 2, 1), 1, &[1.0, f32::NAN, 3.0, 2.0]);
-    let pooled = cpu.forward(&Op::MaxPool { size: 2 }, &[], &[&x]);
+    let pooled = cpu.forward(&Op::MaxPool(Windows::tiling(2)), &[], &[&x]);
     assert!(pooled.values[0].is_nan());
     let rectified = cpu.forward(&Op::Activate(Activation::Relu), &[], &[&x]);
     assert!(rectified.values[1].is_nan());
@@ -521,7 +557,7 @@ fn the_first_of_equal_maxima_gets_the_gradient() {
     let saved =
         Saved { inputs: vec![Some(&x)], output: None, shapes: vec![Shape::map(2, 2, 1)], batches: vec![1] };
     let dy = cpu.value(Shape::vector(1), 1, &[5.0]);
-    let found = cpu.backward(&Op::MaxPool { size: 2 }, &[], &saved, dy, &[true], &mut []);
+    let found = cpu.backward(&Op::MaxPool(Windows::tiling(2)), &[], &saved, dy, &[true], &mut []);
     assert_eq!(found[0].as_ref().unwrap().values[..], [5.0, 0.0, 0.0, 0.0]);
 }
 
