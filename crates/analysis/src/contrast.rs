@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{bootstrap, mean};
+use crate::resample::{Draws, draws, mean};
 use crate::table::Table;
 use crate::{Estimate, Material, Series, counts_by_step, timesteps_analyse};
 
@@ -130,19 +130,28 @@ pub(crate) struct Values {
     present: Vec<f64>,
 }
 
+/// The statistics of [`Groups::statistics`] of a quantity given per image and step, resampled.
+pub(crate) fn contrast_draws(
+    material: &Material,
+    value: impl Fn(usize, usize) -> Option<f64>,
+) -> Vec<Option<Draws>> {
+    let groups = Groups::new(material);
+    let values = groups.gather(value);
+    let sizes = groups.sizes(&values);
+    draws(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
+        groups.statistics(weights, &values)
+    })
+}
+
 /// Contrast a quantity, given per image and step, between the two groups.
 pub(crate) fn contrast(
     material: &Material,
     (quantity, unit): (&str, &str),
     value: impl Fn(usize, usize) -> Option<f64>,
 ) -> Contrast {
-    let groups = Groups::new(material);
-    let values = groups.gather(value);
-    let sizes = groups.sizes(&values);
-    let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        groups.statistics(weights, &values)
-    });
-    let n_steps = groups.n_steps;
+    let (n_steps, level) = (material.rows.n_steps(), material.options.uncertainty.level);
+    let estimates: Series =
+        contrast_draws(material, value).iter().map(|draws| Some(draws.as_ref()?.estimate(level))).collect();
     let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
     let average = |which: usize| estimates[3 * n_steps + which];
     Contrast {

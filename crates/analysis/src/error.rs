@@ -193,6 +193,8 @@ pub enum Role {
     UntrainedTwin,
     /// A network that sees each image once.
     FeedforwardControl,
+    /// The same network with another readout.
+    ReadoutVariant,
 }
 
 impl std::fmt::Display for Role {
@@ -200,6 +202,7 @@ impl std::fmt::Display for Role {
         f.write_str(match self {
             Self::UntrainedTwin => "untrained twin",
             Self::FeedforwardControl => "feedforward control",
+            Self::ReadoutVariant => "sister with a bias in the readout",
         })
     }
 }
@@ -238,6 +241,9 @@ impl Diagnose for Error {
             Self::TooFewSteps { needed, .. } => format!("unroll with `--steps {needed}` or more"),
             Self::Companion { role: Role::UntrainedTwin, .. } => {
                 "unroll the untrained network (epoch -1) on the same images and steps".into()
+            }
+            Self::Companion { role: Role::ReadoutVariant, .. } => {
+                "unroll it on the same images and steps, with the same --split and --limit".into()
             }
             Self::Companion { role: Role::FeedforwardControl, .. } => {
                 "unroll the control for one step on the same images, with the same --split and --limit".into()

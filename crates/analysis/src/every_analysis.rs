@@ -6,8 +6,8 @@ use redyn_core::{Diagnose, Fault, Readout, Stop};
 use crate::fixture::{Fixture, quick};
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
-    ANALYSES, Cell, Claims, Error, NetworkResults, NowCorrect, Options, Request, Results, Selection, Subject,
-    Table, Verdict, analyse,
+    ANALYSES, Against, Case, Cell, Error, NetworkResults, NowCorrect, Options, Request, Results, Selection,
+    Subject, Table, Verdict, analyse, judge,
 };
 
 fn run(fixture: &Fixture, options: &Options) -> Result<NetworkResults, Error> {
@@ -155,7 +155,10 @@ fn degenerate_inputs_give_no_estimate_instead_of_a_panic() {
         }
         let now_correct = found.get::<NowCorrect>().unwrap();
         assert!(now_correct.norm.average.difference.is_none() && !now_correct.notes.is_empty(), "{name}");
-        for claim in &found.get::<Claims>().unwrap().claims {
+        let subject = Subject::of(&fixture);
+        let case = Case { network: name.into(), subject, long: None, with_bias: None, bias_removed: None };
+        let judged = judge(&[case], Against::Other, &quick(), &Stop::default()).unwrap();
+        for claim in &judged.networks[0].claims {
             let interval = claim.effect.and_then(|effect| effect.interval());
             assert_eq!(interval.is_none(), claim.reason.is_some(), "{name}: {claim:?}");
             assert!(interval.is_some() || claim.verdict == Verdict::Undecided, "{name}: {claim:?}");

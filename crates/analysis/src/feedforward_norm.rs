@@ -119,13 +119,15 @@ impl Analysis for FeedforwardNorm {
 
 /// A stably correct image.
 #[derive(Clone, Copy)]
-struct Member {
-    image: usize,
-    stable: usize,
-    norm: f64,
+pub(crate) struct Member {
+    pub(crate) image: usize,
+    pub(crate) stable: usize,
+    pub(crate) norm: f64,
 }
 
-fn of(control: &Control, material: &Material, counts: &[usize]) -> ControlNorm {
+/// The stably correct images in the order of the control's norms, so that ranks under any weights
+/// are one walk away.
+pub(crate) fn members(control: &Control, material: &Material) -> Vec<Member> {
     let stable = |(image, outcome): (usize, &crate::Outcome)| Some((image, outcome.correct_from()?));
     let mut members: Vec<Member> = material
         .outcomes
@@ -134,8 +136,12 @@ fn of(control: &Control, material: &Material, counts: &[usize]) -> ControlNorm {
         .filter_map(stable)
         .map(|(image, stable)| Member { image, stable, norm: control.rows.norms[[image, 0]] })
         .collect();
-    // Once in the order of norms, so that ranks under any weights are one walk away.
     members.sort_by(|a, b| a.norm.total_cmp(&b.norm).then(a.image.cmp(&b.image)));
+    members
+}
+
+fn of(control: &Control, material: &Material, counts: &[usize]) -> ControlNorm {
+    let members = members(control, material);
     let n = members.len();
     let sizes: Vec<usize> = [n, n].iter().chain(counts).copied().collect();
     let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
@@ -165,7 +171,7 @@ fn of(control: &Control, material: &Material, counts: &[usize]) -> ControlNorm {
 
 /// Spearman, Pearson, and the mean norm by stable step, with every image counted `weights`
 /// times: the same as with the list written out.
-fn statistics(members: &[Member], n_steps: usize, weights: &[f64]) -> Vec<Option<f64>> {
+pub(crate) fn statistics(members: &[Member], n_steps: usize, weights: &[f64]) -> Vec<Option<f64>> {
     let mut groups = vec![Mean::default(); n_steps];
     let mut by_step = vec![0.0; n_steps];
     for member in members {

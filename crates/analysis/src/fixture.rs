@@ -210,6 +210,12 @@ pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnO
     });
 }
 
+/// Everything known of a fixture's images.
+pub(crate) fn rows_of(fixture: &Fixture) -> Rows {
+    let plan = Plan { quantities: Quantities::All, memory: 1 << 20, stop: &Stop::default() };
+    Rows::read(fixture, 0..fixture.labels.len(), &plan).unwrap()
+}
+
 /// Equal but for the order of a sum.
 #[track_caller]
 pub(crate) fn close(a: f64, b: f64) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contrast::Groups;
-use crate::resample::{Mean, bootstrap, mean};
+use crate::resample::{Draws, Mean, draws, mean};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 
@@ -140,10 +140,11 @@ impl FutureClass {
         let groups = Groups::new(material);
         let crowds = crowds(material, &groups)?;
         let (n_steps, window) = (groups.n_steps, groups.window);
-        let sizes = sizes(&crowds, window);
-        let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-            statistics(&crowds, window, weights)
-        });
+        let level = material.options.uncertainty.level;
+        let estimates: Series = crowd_draws(material, &crowds, window)
+            .iter()
+            .map(|draws| Some(draws.as_ref()?.estimate(level)))
+            .collect();
         let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
         let n_pairs: Vec<usize> = crowds.iter().map(|crowds| crowds.iter().map(n_pairs).sum()).collect();
         let mut notes = Vec::new();
@@ -166,6 +167,19 @@ impl FutureClass {
             notes,
         })
     }
+}
+
+/// Per step own, other and their difference, then the three averages: resampled.
+pub(crate) fn future_class_draws(material: &Material) -> Result<Vec<Option<Draws>>, Error> {
+    let groups = Groups::new(material);
+    Ok(crowd_draws(material, &crowds(material, &groups)?, groups.window))
+}
+
+fn crowd_draws(material: &Material, crowds: &[Vec<Crowd>], window: usize) -> Vec<Option<Draws>> {
+    let sizes = sizes(crowds, window);
+    draws(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
+        statistics(crowds, window, weights)
+    })
 }
 
 /// The crowded zones of every step.

@@ -4,6 +4,8 @@
 //! ([`Rows`]), and hands the rows to the analyses of [`ANALYSES`]. Results do not depend on
 //! blocks, threads or machines, to the last bit. Nothing here knows of files, clocks or
 //! networks.
+//!
+//! [`judge`] holds several networks, each under several seeds, against what the paper says.
 
 mod accuracy;
 mod boundary;
@@ -11,6 +13,7 @@ mod change;
 mod claims;
 mod contrast;
 mod convergence;
+mod curves;
 mod decomposition;
 mod error;
 mod estimate;
@@ -20,12 +23,14 @@ mod feedforward_norm;
 #[cfg(test)]
 mod fixture;
 mod future_class;
+mod judge;
 pub mod krylov;
 mod now_correct;
 mod numeric;
 mod options;
 mod principal;
 mod projection;
+mod published;
 mod reader;
 mod readout_similarity;
 mod readout_zone;
@@ -35,6 +40,7 @@ mod resample;
 mod rows;
 mod run;
 mod schematic;
+mod seeds;
 mod shared;
 mod spearman;
 mod stable_step;
@@ -46,17 +52,20 @@ mod zones;
 pub use accuracy::{Accuracy, StepEstimate};
 pub use boundary::{Boundary, RelativeStep};
 pub use change::{Change, ChangeGroup, ChangeGroupOfAll};
-pub use claims::{Claim, Claims, Rule, Verdict};
+pub use claims::{Claim, Entry as ClaimEntry, Rule, Sampling, Verdict, claims_table, entries};
 pub use contrast::{Averages, Contrast};
 pub use convergence::{Approach, Convergence, FLOOR, Recurrence, Settled};
+pub use curves::{SeedCurve, curves_table};
 pub use decomposition::{Decomposition, DecompositionGroup, Period, Shares};
 pub use error::{Error, Role};
 pub use estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, Series, Uncertainty};
 pub use feedforward_norm::{ControlNorm, FeedforwardNorm, NormGroup};
 pub use future_class::FutureClass;
+pub use judge::{Against, Case, Judged, NetworkJudged, judge};
 pub use now_correct::NowCorrect;
 pub use options::Options;
 pub use projection::{Plane, PlaneOptions, Projection, Shown, ZoneGrid};
+pub use published::{Compared, published_table};
 pub use readout_similarity::{HierarchyAgreement, Linkage, Merge, NormSpread, ReadoutSimilarity, Tree};
 pub use readout_zone_simulation::{BiasEffect, ReadoutZoneSimulation, ZoneScene};
 pub use registry::{ANALYSES, Analysis, Entry, Finding, find};

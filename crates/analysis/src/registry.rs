@@ -106,7 +106,6 @@ registry! {
     feedforward_norm::FeedforwardNorm,
     convergence::Convergence,
     projection::Projection,
-    claims::Claims,
 }
 
 /// The analysis of this name.

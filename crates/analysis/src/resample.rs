@@ -56,16 +56,43 @@ impl Strata {
     }
 }
 
-/// Estimates of several statistics of the same images.
+/// A statistic of some images, and what it is of every resampled set of them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Draws {
+    /// Over all images.
+    pub(crate) value: f64,
+    /// Number of images in the group; in the smaller group for a difference.
+    pub(crate) n: usize,
+    /// By replicate; `None` where the statistic does not exist. Empty where nothing can be
+    /// resampled.
+    pub(crate) replicates: Vec<Option<f64>>,
+}
+
+impl Draws {
+    /// The value with its percentile interval; see [`Estimate`] for when there is none.
+    pub(crate) fn estimate(&self, level: f64) -> Estimate {
+        let mut sample: Vec<f64> = self.replicates.iter().flatten().copied().collect();
+        let enough = sample.len() as f64 >= DEFINED_SHARE * self.replicates.len() as f64;
+        if self.n < SMALLEST_GROUP || sample.is_empty() || !enough {
+            return Estimate::point(self.value, self.n);
+        }
+        sample.sort_unstable_by(f64::total_cmp);
+        let tail = (1.0 - level) / 2.0;
+        let (low, high) = (quantile(&sample, tail), quantile(&sample, 1.0 - tail));
+        Estimate { value: self.value, low: Some(low), high: Some(high), n: self.n }
+    }
+}
+
+/// Several statistics of the same images, resampled together.
 ///
 /// `statistics(weights)` gives them for a multiplicity per image, `None` where one does
 /// not exist; `sizes` are the numbers of images behind each.
-pub(crate) fn bootstrap(
+pub(crate) fn draws(
     labels: &[usize],
     uncertainty: &Uncertainty,
     sizes: &[usize],
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
-) -> Vec<Option<Estimate>> {
+) -> Vec<Option<Draws>> {
     let values = statistics(&vec![1.0; labels.len()]);
     let strata = Strata::new(labels);
     let replicates: Vec<Vec<Option<f64>>> = if strata.vary() {
@@ -82,19 +109,22 @@ pub(crate) fn bootstrap(
     } else {
         Vec::new()
     };
-    let estimate = |index: usize| {
-        let (value, n) = (values[index]?, sizes[index]);
-        let mut sample: Vec<f64> = replicates.iter().filter_map(|replicate| replicate[index]).collect();
-        let enough = sample.len() as f64 >= DEFINED_SHARE * replicates.len() as f64;
-        if n < SMALLEST_GROUP || sample.is_empty() || !enough {
-            return Some(Estimate::point(value, n));
-        }
-        sample.sort_unstable_by(f64::total_cmp);
-        let tail = (1.0 - uncertainty.level) / 2.0;
-        let (low, high) = (quantile(&sample, tail), quantile(&sample, 1.0 - tail));
-        Some(Estimate { value, low: Some(low), high: Some(high), n })
+    let of = |index: usize| {
+        let replicates = replicates.iter().map(|replicate| replicate[index]).collect();
+        Some(Draws { value: values[index]?, n: sizes[index], replicates })
     };
-    (0..values.len()).map(estimate).collect()
+    (0..values.len()).map(of).collect()
+}
+
+/// Estimates of several statistics of the same images; see [`draws`].
+pub(crate) fn bootstrap(
+    labels: &[usize],
+    uncertainty: &Uncertainty,
+    sizes: &[usize],
+    statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
+) -> Vec<Option<Estimate>> {
+    let all = draws(labels, uncertainty, sizes, statistics);
+    all.iter().map(|one| Some(one.as_ref()?.estimate(uncertainty.level))).collect()
 }
 
 /// Share of a null distribution at least as large as what was observed, `(b + 1) / (m + 1)`

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use redyn_core::{Diagnose, Stop, TrajectorySource};
+use redyn_core::{Description, Diagnose, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{ANALYSES, Entry, Error, Finding, Options, Outcome, Role, Shared, find};
+use crate::{ANALYSES, Analysis, Convergence, Entry, Error, Finding, Options, Outcome, Role, Shared, find};
 
 /// One network to analyse, with what it is compared to.
 #[derive(Clone, Copy)]
@@ -153,6 +153,27 @@ impl NetworkResults {
     }
 }
 
+impl NetworkResults {
+    /// Take how the network comes to rest from a longer recording of the same weights, if one of
+    /// `results` is of it.
+    pub fn take_convergence(&mut self, results: &Results) {
+        let same = |other: &&Self| {
+            other.network == self.network && other.seed == self.seed && other.epoch == self.epoch
+        };
+        let Some(found) = results.networks.iter().find(same).and_then(Self::get::<Convergence>) else {
+            return;
+        };
+        let name = Convergence::NAME;
+        self.omitted.retain(|omitted| omitted.analysis != name);
+        let place = self.findings.iter().position(|finding| finding.name() == name);
+        let place = place.map_or(self.findings.len(), |place| {
+            self.findings.remove(place);
+            place
+        });
+        self.findings.insert(place, found.clone().into());
+    }
+}
+
 /// Run analyses.
 ///
 /// # Errors
@@ -177,48 +198,10 @@ fn analyse_network(
     entries: &[&Entry],
     request: &Request,
 ) -> Result<NetworkResults, Error> {
-    let options = request.options;
-    let read = |source: &dyn TrajectorySource, quantities| {
-        let plan = Plan { quantities, memory: options.memory, stop: request.stop };
-        Rows::read(source, images(source), &plan)
-    };
     let about = subject.trajectories.description();
-    if let Some(found) = about.hierarchy.as_ref().map(|hierarchy| hierarchy.groups.len())
-        && found != about.classes.len()
-    {
-        let (trajectories, expected) = (about.name.clone(), about.classes.len());
-        return Err(Error::Hierarchy { trajectories, found, expected });
-    }
-    if let Some(twin) = subject.untrained {
-        check_companion(Role::UntrainedTwin, subject.trajectories, twin)?;
-    }
-    for (index, control) in subject.controls.iter().enumerate() {
-        check_companion(Role::FeedforwardControl, subject.trajectories, *control)?;
-        let name = &control.description().name;
-        if subject.controls[..index].iter().any(|other| other.description().name == *name) {
-            return Err(Error::ControlTwice { trajectories: about.name.clone(), name: name.clone() });
-        }
-    }
-    let rows = read(subject.trajectories, Quantities::All)?;
-    let twin_rows = subject.untrained.map(|twin| read(twin, Quantities::Motion)).transpose()?;
-    let controls = subject.controls.iter().map(|&control| {
-        let rows = read(control, Quantities::Motion)?;
-        let about = control.description().clone();
-        let (name, network, epoch, digest) = (about.name, about.network, about.epoch, about.digest);
-        Ok(Control { name, network, epoch, digest, rows })
-    });
-    let controls = controls.collect::<Result<Vec<Control>, Error>>()?;
-    let outcomes = options.stable.outcomes(&rows);
-    let untrained = subject.untrained.map(TrajectorySource::description);
-    let material = Material {
-        trajectories: subject.trajectories,
-        rows: &rows,
-        outcomes: &outcomes,
-        untrained: untrained.map(|twin| twin.name.as_str()).zip(twin_rows.as_ref()),
-        controls: &controls,
-        options,
-        shared: &Shared::default(),
-    };
+    let prepared = Prepared::read(subject, request.options, request.stop)?;
+    let shared = Shared::default();
+    let material = prepared.material(request.options, &shared);
     let (mut findings, mut omitted) = (Vec::new(), Vec::new());
     for entry in entries {
         if request.stop.requested() {
@@ -247,18 +230,78 @@ fn analyse_network(
         n_units: about.n_units,
         classes: about.classes.clone(),
         digest: about.digest.clone(),
-        untrained: untrained.map(|twin| (twin.name.clone(), twin.digest.clone())),
-        controls: controls.into_iter().map(|control| (control.name, control.digest)).collect(),
+        untrained: prepared.untrained.map(|(twin, _)| (twin.name.clone(), twin.digest.clone())),
+        controls: prepared.controls.into_iter().map(|control| (control.name, control.digest)).collect(),
         findings,
         omitted,
     })
+}
+
+/// One network, read: what a [`Material`] refers to.
+pub(crate) struct Prepared<'a> {
+    trajectories: &'a dyn TrajectorySource,
+    pub(crate) rows: Rows,
+    outcomes: Vec<Outcome>,
+    untrained: Option<(&'a Description, Rows)>,
+    controls: Vec<Control>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Read a network and what it is compared to, each once.
+    pub(crate) fn read(subject: &Subject<'a>, options: &Options, stop: &Stop) -> Result<Self, Error> {
+        let read = |source: &dyn TrajectorySource, quantities| {
+            Rows::read(source, images(source), &Plan { quantities, memory: options.memory, stop })
+        };
+        let about = subject.trajectories.description();
+        if let Some(found) = about.hierarchy.as_ref().map(|hierarchy| hierarchy.groups.len())
+            && found != about.classes.len()
+        {
+            let (trajectories, expected) = (about.name.clone(), about.classes.len());
+            return Err(Error::Hierarchy { trajectories, found, expected });
+        }
+        if let Some(twin) = subject.untrained {
+            check_companion(Role::UntrainedTwin, subject.trajectories, twin)?;
+        }
+        for (index, control) in subject.controls.iter().enumerate() {
+            check_companion(Role::FeedforwardControl, subject.trajectories, *control)?;
+            let name = &control.description().name;
+            if subject.controls[..index].iter().any(|other| other.description().name == *name) {
+                return Err(Error::ControlTwice { trajectories: about.name.clone(), name: name.clone() });
+            }
+        }
+        let rows = read(subject.trajectories, Quantities::All)?;
+        let twin = |twin: &'a dyn TrajectorySource| Ok((twin.description(), read(twin, Quantities::Motion)?));
+        let untrained = subject.untrained.map(twin).transpose()?;
+        let controls = subject.controls.iter().map(|&control| {
+            let rows = read(control, Quantities::Motion)?;
+            let about = control.description().clone();
+            let (name, network, epoch, digest) = (about.name, about.network, about.epoch, about.digest);
+            Ok(Control { name, network, epoch, digest, rows })
+        });
+        let controls = controls.collect::<Result<Vec<Control>, Error>>()?;
+        let outcomes = options.stable.outcomes(&rows);
+        Ok(Self { trajectories: subject.trajectories, rows, outcomes, untrained, controls })
+    }
+
+    /// What an analysis works on.
+    pub(crate) fn material<'m>(&'m self, options: &'m Options, shared: &'m Shared) -> Material<'m> {
+        Material {
+            trajectories: self.trajectories,
+            rows: &self.rows,
+            outcomes: &self.outcomes,
+            untrained: self.untrained.as_ref().map(|(about, rows)| (about.name.as_str(), rows)),
+            controls: &self.controls,
+            options,
+            shared,
+        }
+    }
 }
 
 fn images(source: &dyn TrajectorySource) -> Range<usize> {
     0..source.description().n_images
 }
 
-fn check_companion(
+pub(crate) fn check_companion(
     role: Role,
     trajectories: &dyn TrajectorySource,
     companion: &dyn TrajectorySource,

@@ -155,7 +155,7 @@ fn over_draws(level: f64, draw: impl Fn(u64) -> Vec<f64> + Sync + Send) -> Vec<M
 }
 
 /// Share of vectors inside their own zone, as their columns are added one by one.
-fn shares_inside(n: usize, columns: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
+pub(crate) fn shares_inside(n: usize, columns: impl Iterator<Item = Vec<f64>>) -> Vec<f64> {
     let mut products = vec![0.0; n * n];
     columns
         .map(|column| {

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Unroll(UnrollArgs),
     /// Analyze trajectories: every number with an interval
     Analyze(AnalyzeArgs),
+    /// Hold trajectories against the published claims: holds, reversed or undecided
+    Claims(ClaimsArgs),
     /// Turn results into one page with figures
     Report(ReportArgs),
     /// The networks there are
@@ -78,6 +80,9 @@ pub(crate) struct DemoArgs {
     /// Epochs of training
     #[arg(long, default_value_t = crate::commands::demo::EPOCHS)]
     pub(crate) epochs: usize,
+    /// Seconds instead of minutes: take weights that were trained this way before
+    #[arg(long, conflicts_with_all = ["seed", "epochs"])]
+    pub(crate) pretrained: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +95,9 @@ pub(crate) struct ReproduceArgs {
     /// Images: as for `redyn train`, with a split `test`
     #[arg(long)]
     pub(crate) data: Option<String>,
+    /// Folder of trained weights, in files named as their authors name them: nothing is trained
+    #[arg(long, value_name = "DIR")]
+    pub(crate) weights: Option<PathBuf>,
     /// Folder for runs, stores, results and the report; what is there already is not done again
     /// [default: redyn-NAME]
     #[arg(long)]
@@ -259,6 +267,34 @@ pub(crate) struct AnalyzeArgs {
     /// Only these analyses (`redyn analyses list`)
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     pub(crate) only: Vec<String>,
+    /// What is measured, and how sure it is
+    #[command(flatten)]
+    pub(crate) statistics: StatisticsArgs,
+    /// Also write the results to stdout as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClaimsArgs {
+    /// Stores of trajectories: of a network, its untrained twin, further seeds, a longer recording,
+    /// feedforward controls; which is which they say themselves
+    #[arg(required = true)]
+    pub(crate) stores: Vec<PathBuf>,
+    /// Write the claims here, as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write everything to stdout as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What is measured, and how sure it is
+    #[command(flatten)]
+    pub(crate) statistics: StatisticsArgs,
+}
+
+/// What is measured, and how sure it is.
+#[derive(Debug, Args)]
+pub(crate) struct StatisticsArgs {
     /// Area to analyze [default: the one that is read out]
     #[arg(long)]
     pub(crate) area: Option<String>,
@@ -283,9 +319,6 @@ pub(crate) struct AnalyzeArgs {
     /// Memory for trajectories: 512M, 2G. No result depends on it
     #[arg(long, default_value = "256M", value_parser = memory)]
     pub(crate) memory: u64,
-    /// Also write the results to stdout as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

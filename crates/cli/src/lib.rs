@@ -25,6 +25,7 @@ pub use redyn_train as train;
 pub use redyn_zoo as zoo;
 
 mod args;
+mod cases;
 mod commands;
 mod console;
 mod failure;

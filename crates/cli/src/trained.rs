@@ -164,6 +164,22 @@ impl Trained {
         })
     }
 
+    /// The same network before training, as its seed gives it; seed 1 where none is known.
+    #[must_use]
+    pub fn untrained(&self) -> Self {
+        let seed = self.seed.unwrap_or(1);
+        Self {
+            network: self.network.clone(),
+            weights: Weights::initial(&self.network.graph, seed),
+            file: self.file.clone(),
+            epoch: Some(-1),
+            seed: Some(seed),
+            normalised: self.normalised,
+            data: self.data.clone(),
+            bias_removed: self.bias_removed,
+        }
+    }
+
     /// Take the bias out of the readout, as if it had been trained without; a readout without one
     /// stays as it is.
     ///

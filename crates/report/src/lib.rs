@@ -17,6 +17,7 @@
 //!     stimuli: "photographs, split test".into(),
 //!     options: results.options,
 //!     networks: results.networks.into_iter().map(network).collect(),
+//!     judged: None,
 //!     thumbnails: std::collections::BTreeMap::new(),
 //!     provenance: Vec::new(),
 //! };

@@ -63,7 +63,8 @@ pub fn write(context: &Context, folder: &Path) -> Result<Written, Error> {
         fs::create_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })?;
     }
     let mut written = Vec::new();
-    let mut tables: Vec<Table> = crate::page::claims_table(context).into_iter().collect();
+    let mut tables: Vec<Table> =
+        crate::page::claims_table(context).into_iter().chain(crate::page::published_table(context)).collect();
     for figure in shown.iter().filter_map(Shown::figure) {
         written.push(write_figure(figure, &drawn, &data)?);
         tables.extend(figure.tables.iter().cloned());

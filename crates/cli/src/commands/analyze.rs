@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
-    FirstOccurrence, MinimumRun, Options, Request, Results, Selection, StableRule, Subject, Uncertainty,
-    analyse,
+    Against, Analysis, Convergence, FirstOccurrence, Judged, MinimumRun, Options, Request, Results,
+    Selection, StableRule, Subject, Uncertainty, analyse,
 };
 use redyn_core::TrajectorySource;
 use redyn_store::{Spatial, Store, StoreTrajectories};
 use serde::{Deserialize, Serialize};
 
 use super::companions::companions;
+use super::judge::{judge, write_judged};
 use super::{command_line, print_json, print_path, write_file};
 use crate::Failure;
-use crate::args::{AnalyzeArgs, SpatialArg};
+use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
 
 /// Results and where they come from, as `results.json` holds them.
@@ -25,6 +26,8 @@ pub(crate) struct Analyzed {
     /// One per network of the results.
     pub(super) sources: Vec<Source>,
     pub(super) results: Results,
+    /// What became of the published claims; absent when single analyses were asked for.
+    pub(crate) judged: Option<Judged>,
 }
 
 /// The store behind the results of one network.
@@ -56,23 +59,37 @@ impl From<SpatialArg> for Spatial {
     }
 }
 
-pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> {
-    let options = Options {
-        stable: StableRule {
-            minimum_run: if args.minimum_run == 1 { MinimumRun::One } else { MinimumRun::Two },
-            first_occurrence: if args.allow_return {
-                FirstOccurrence::Ignored
-            } else {
-                FirstOccurrence::Required
+impl StatisticsArgs {
+    /// Every choice they stand for.
+    pub(super) fn options(&self) -> Options {
+        Options {
+            stable: StableRule {
+                minimum_run: if self.minimum_run == 1 { MinimumRun::One } else { MinimumRun::Two },
+                first_occurrence: if self.allow_return {
+                    FirstOccurrence::Ignored
+                } else {
+                    FirstOccurrence::Required
+                },
             },
-        },
-        uncertainty: Uncertainty { replicates: args.replicates, level: args.level, seed: args.seed },
-        memory: usize::try_from(args.memory).unwrap_or(usize::MAX),
-        ..Options::default()
-    };
+            uncertainty: Uncertainty { replicates: self.replicates, level: self.level, seed: self.seed },
+            memory: usize::try_from(self.memory).unwrap_or(usize::MAX),
+            ..Options::default()
+        }
+    }
+}
+
+pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> {
+    let statistics = &args.statistics;
     let only: Vec<&str> = args.only.iter().map(String::as_str).collect();
     let selection = if only.is_empty() { Selection::All } else { Selection::Named(&only) };
-    let how = How { area: args.area.as_deref(), spatial: args.spatial.into(), options, selection };
+    let how = How {
+        area: statistics.area.as_deref(),
+        spatial: statistics.spatial.into(),
+        options: &statistics.options(),
+        selection,
+        long: &[],
+        claims: Claims { stores: &args.stores, against: Against::Other },
+    };
     let analyzed = analyze(&args.stores, &how, &args.out, console)?;
     if args.json { print_json(&analyzed) } else { print_path(&args.out.join(RESULTS)) }
 }
@@ -84,17 +101,59 @@ pub(super) const RESULTS: &str = "results.json";
 pub(crate) struct How<'a> {
     pub(crate) area: Option<&'a str>,
     pub(crate) spatial: Spatial,
-    pub(crate) options: Options,
+    pub(crate) options: &'a Options,
     pub(crate) selection: Selection<'a>,
+    /// Longer recordings of the same networks, on which convergence is looked at.
+    pub(crate) long: &'a [PathBuf],
+    pub(crate) claims: Claims<'a>,
 }
 
-/// Analyze stores and write results and tables.
+/// On which stores the published claims are decided.
+#[derive(Clone, Copy)]
+pub(crate) struct Claims<'a> {
+    pub(crate) stores: &'a [PathBuf],
+    pub(crate) against: Against,
+}
+
+/// Analyze stores, decide the claims, and write results and tables.
 pub(crate) fn analyze(
     paths: &[PathBuf],
     how: &How,
     out: &Path,
     console: &Console,
 ) -> Result<Analyzed, Failure> {
+    let (mut results, sources) = analyzed(paths, how, console)?;
+    if !how.long.is_empty() {
+        let only = How { selection: Selection::Named(&[Convergence::NAME]), long: &[], ..*how };
+        let (long, _) = analyzed(how.long, &only, console)?;
+        results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
+    }
+    let judged = match how.selection {
+        Selection::All => {
+            let (stores, area) = (how.claims.stores, (how.area, how.spatial));
+            Some(judge(stores, area, how.claims.against, how.options, console)?)
+        }
+        Selection::Named(_) => None,
+    };
+    let analyzed = Analyzed {
+        format: "redyn.results".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        command: command_line(),
+        sources,
+        results,
+        judged,
+    };
+    write_tables(&analyzed.results, out)?;
+    if let Some(judged) = &analyzed.judged {
+        write_judged(judged, &out.join("tables"))?;
+    }
+    let json = serde_json::to_vec(&analyzed).expect("plain data");
+    write_file(&out.join(RESULTS), &json)?;
+    Ok(analyzed)
+}
+
+/// The results of some stores, and where those of each network come from.
+fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
     let stores = paths.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
     let recurrent = stores.iter().any(several_steps);
     let trajectories = stores
@@ -132,7 +191,7 @@ pub(crate) fn analyze(
     let bar = console.bar("analyze", subjects.len());
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     let request =
-        Request { subjects: &subjects, analyses: how.selection, options: &how.options, stop: &console.stop };
+        Request { subjects: &subjects, analyses: how.selection, options: how.options, stop: &console.stop };
     let results = analyse(&request)?;
     bar.finish_and_clear();
     for network in &results.networks {
@@ -158,17 +217,7 @@ pub(crate) fn analyze(
             }
         })
         .collect();
-    let analyzed = Analyzed {
-        format: "redyn.results".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        command: command_line(),
-        sources,
-        results,
-    };
-    write_tables(&analyzed.results, out)?;
-    let json = serde_json::to_vec(&analyzed).expect("plain data");
-    write_file(&out.join(RESULTS), &json)?;
-    Ok(analyzed)
+    Ok((results, sources))
 }
 
 fn several_steps(store: &Store) -> bool {

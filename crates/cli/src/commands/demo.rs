@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{Options, Selection};
+use redyn_analysis::{Against, Options, Selection};
 use redyn_store::Spatial;
 use redyn_train::{Augment, Recipe};
 use redyn_zoo::build_for;
 
-use super::{How, analyze, open_data, report};
+use super::{Claims, How, analyze, open_data, report, write_file};
 use crate::args::{DemoArgs, ReadingArgs};
 use crate::console::Console;
 use crate::study::{Recording, Study};
@@ -22,12 +22,36 @@ pub(crate) const RECORDED: usize = STEPS + 2;
 /// Bytes for activations, and for images.
 const MEMORY: u64 = 1 << 30;
 
+/// A network of the demo.
+struct Member {
+    name: &'static str,
+    settings: &'static str,
+    /// Its weights after a demo's training: `pretrained/README.md` tells how they were made.
+    pretrained: &'static [u8],
+}
+
 /// The paper's four: lateral or top-down, added or multiplied.
-const NETWORKS: [(&str, &str); 4] = [
-    ("LA", "lateral=1,top_down=0,interaction=additive"),
-    ("TA", "lateral=0,top_down=1,interaction=additive"),
-    ("LM", "lateral=1,top_down=0,interaction=multiplicative"),
-    ("TM", "lateral=0,top_down=1,interaction=multiplicative"),
+const NETWORKS: [Member; 4] = [
+    Member {
+        name: "LA",
+        settings: "lateral=1,top_down=0,interaction=additive",
+        pretrained: include_bytes!("../../pretrained/LA.safetensors"),
+    },
+    Member {
+        name: "TA",
+        settings: "lateral=0,top_down=1,interaction=additive",
+        pretrained: include_bytes!("../../pretrained/TA.safetensors"),
+    },
+    Member {
+        name: "LM",
+        settings: "lateral=1,top_down=0,interaction=multiplicative",
+        pretrained: include_bytes!("../../pretrained/LM.safetensors"),
+    },
+    Member {
+        name: "TM",
+        settings: "lateral=0,top_down=1,interaction=multiplicative",
+        pretrained: include_bytes!("../../pretrained/TM.safetensors"),
+    },
 ];
 const SMALL: &str = "width=0.125,image_size=32";
 
@@ -64,12 +88,18 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
     let study = Study { out: args.out.clone(), data, named, memory: MEMORY };
     let recipe = Recipe { epochs: args.epochs, seed: args.seed, ..recipe() };
     let mut stores = Vec::new();
-    for (name, settings) in NETWORKS {
-        let network = build_for(&format!("blt64:{settings},{SMALL}"), study.data.classes.len())?;
-        study.train(name, &network, &recipe, console)?;
-        for (epoch, store, legend) in [
-            (None, name.to_owned(), name.to_owned()),
-            (Some(-1), format!("{name}-untrained"), format!("{name} untrained")),
+    for member in &NETWORKS {
+        let name = member.name;
+        let pair = if args.pretrained {
+            pretrained(member, &study.out)?
+        } else {
+            let spec = format!("blt64:{},{SMALL}", member.settings);
+            study.train(name, &build_for(&spec, study.data.classes.len())?, &recipe, console)?;
+            [Trained::open(&study.run(name), None, None)?, Trained::open(&study.run(name), Some(-1), None)?]
+        };
+        for (trained, store, legend) in [
+            (&pair[0], name.to_owned(), name.to_owned()),
+            (&pair[1], format!("{name}-untrained"), format!("{name} untrained")),
         ] {
             let recording = Recording {
                 store,
@@ -79,8 +109,7 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
                 steps: RECORDED,
                 interventions: Vec::new(),
             };
-            let trained = Trained::open(&study.run(name), epoch, None)?;
-            stores.push(study.record(&trained, &recording, console)?);
+            stores.push(study.record(trained, &recording, console)?);
         }
     }
     let page = analyzed(&stores, &args.out, console)?;
@@ -88,9 +117,24 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A network with its weights after training, and as it was before.
+fn pretrained(member: &Member, out: &Path) -> Result<[Trained; 2], Failure> {
+    let file = out.join("weights").join(format!("{}.safetensors", member.name));
+    write_file(&file, member.pretrained)?;
+    let trained = Trained::open(&file, None, None)?;
+    let untrained = trained.untrained();
+    Ok([trained, untrained])
+}
+
 fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf, Failure> {
-    let how =
-        How { area: None, spatial: Spatial::Average, options: Options::default(), selection: Selection::All };
+    let how = How {
+        area: None,
+        spatial: Spatial::Average,
+        options: &Options::default(),
+        selection: Selection::All,
+        long: &[],
+        claims: Claims { stores, against: Against::Other },
+    };
     let results = out.join("results");
     let analyzed = analyze(stores, &how, &results, console)?;
     let title = "Representation dynamics of four small recurrent networks";

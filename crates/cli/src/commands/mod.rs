@@ -3,10 +3,12 @@
 mod analyses;
 mod analyze;
 mod checkpoint;
+mod claims;
 mod companions;
 mod data;
 pub(crate) mod demo;
 mod import;
+mod judge;
 mod models;
 mod report;
 mod reproduce;
@@ -14,7 +16,7 @@ mod store;
 pub(crate) mod train;
 pub(crate) mod unroll;
 
-pub(crate) use analyze::{How, analyze};
+pub(crate) use analyze::{Claims, How, analyze};
 pub(crate) use report::report;
 
 use std::path::Path;
@@ -48,6 +50,7 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Train(args) => train::run(&args, console),
         Command::Unroll(args) => unroll::run(&args, console),
         Command::Analyze(args) => analyze::run(&args, console),
+        Command::Claims(args) => claims::run(&args, console),
         Command::Reproduce(args) => reproduce::run(&args, console),
         Command::Report(args) => report::run(&args, console),
         Command::Models(command) => models::run(&command),

@@ -58,6 +58,7 @@ pub(crate) fn report(
         stimuli,
         options: analyzed.results.options.clone(),
         networks,
+        judged: analyzed.judged.clone(),
         thumbnails: pictures(analyzed, data, console)?,
         provenance: provenance(analyzed),
     };

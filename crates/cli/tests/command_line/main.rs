@@ -8,4 +8,6 @@ mod common;
 mod full_disk;
 mod interrupted;
 mod output;
+mod pretrained;
 mod reproduce;
+mod reproduce_published;

@@ -182,3 +182,32 @@ fn help_and_version_go_to_stdout() {
     assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""));
     assert!(said.stderr.contains("Usage: redyn"), "{said:?}");
 }
+
+#[test]
+fn claims_are_told_as_lines_as_json_and_as_csv() {
+    let room = Room::with_store();
+    room.fine("unroll run --epoch -1 --steps 3 --out b.zarr");
+    let said = room.fine("claims a.zarr b.zarr --replicates 40 --csv claims.csv");
+    let judged = json(&room.fine("claims a.zarr b.zarr --replicates 40 --json"));
+    let claims = judged["networks"][0]["claims"].as_array().unwrap();
+    assert!(claims.len() > 20, "{}", claims.len());
+    assert!(said.starts_with("LA (blt64:"), "{said}");
+    for claim in claims {
+        assert!(said.contains(claim["wording"].as_str().unwrap()), "{claim}");
+        // Whatever is not decided says why.
+        let decided = claim["verdict"] != "undecided" || claim["effect"]["low"].is_number();
+        assert!(decided || claim["reason"].is_string(), "{claim}");
+    }
+    let reason = |id: &str| {
+        let claim = claims.iter().find(|claim| claim["id"] == id).unwrap();
+        claim["reason"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(reason("comes_to_rest"), "unrolled for 3 steps; this takes at least 40");
+    assert_eq!(reason("bias_gains_nothing"), "no network with a bias in its readout was given");
+    let alone = json(&room.fine("claims a.zarr --replicates 40 --json"));
+    let twin =
+        alone["networks"][0]["claims"].as_array().unwrap().iter().find(|c| c["id"] == "training_matters");
+    assert_eq!(twin.unwrap()["reason"], "no untrained twin was given");
+    let csv = String::from_utf8(room.read("claims.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + claims.len() + judged["across"].as_array().unwrap().len());
+}

@@ -16,6 +16,16 @@ fn the_studies_there_are_are_listed_and_a_misspelt_one_meets_its_neighbour() {
 }
 
 #[test]
+fn too_few_steps_for_a_stable_answer_are_refused() {
+    let room = Room::new();
+    let hint = room.mistake(
+        &format!("{} --data {DATA}", STUDY.replace("--steps 3", "--steps 2")),
+        "with 2 steps an image cannot become correct and stay so",
+    );
+    assert!(hint.ends_with("--steps 3 or more"), "{hint}");
+}
+
+#[test]
 fn a_dry_run_tells_what_it_would_take_and_does_nothing() {
     let room = Room::new();
     let said = room.say(&format!("{STUDY} --data {DATA} --out study --dry-run"));
@@ -30,7 +40,7 @@ fn a_study_ends_in_a_page_and_is_not_done_twice() {
     let study = format!("{STUDY} --data {DATA} --out study");
     room.fine(&study);
     let before = room.files("study/runs");
-    for name in ["LA", "TA", "LM", "TM", "BNet", "LA-bias"] {
+    for name in ["LA", "TA", "LM", "TM", "BNet", "ResNet18", "LA-bias"] {
         assert!(before.contains_key(&format!("{name}-1/weights.safetensors")), "{name}: {:?}", before.keys());
         assert!(room.exists(&format!("study/stores/{name}-1-untrained.zarr/zarr.json")), "{name}");
     }
@@ -38,6 +48,17 @@ fn a_study_ends_in_a_page_and_is_not_done_twice() {
         assert!(room.exists(&format!("study/stores/{store}.zarr/zarr.json")), "{store}");
     }
     assert!(String::from_utf8(room.read("study/report/report.html")).unwrap().contains("Thorat"));
+    // Every part of the paper finds what it needs but enough steps of training.
+    let results: serde_json::Value =
+        serde_json::from_slice(&room.read("study/results/results.json")).unwrap();
+    let judged = results["judged"]["networks"].as_array().unwrap();
+    let names: Vec<&str> = judged.iter().map(|network| network["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["LA", "TA", "LM", "TM"]);
+    for id in ["bias_can_be_removed", "random_bnet_says_nothing", "comes_to_rest", "untrained_rests_too"] {
+        let claim = judged[0]["claims"].as_array().unwrap().iter().find(|claim| claim["id"] == id).unwrap();
+        let reason = claim["reason"].as_str().unwrap_or_default();
+        assert!(!reason.contains("given") && !reason.contains("unrolled"), "{claim}");
+    }
     // Another recipe is another study.
     let (error, _) = room.refused(2, &format!("{study} --learning-rate 0.5"));
     assert!(error.contains("holds another run: the recipe was"), "{error}");

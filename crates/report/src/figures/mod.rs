@@ -14,6 +14,7 @@ mod flow;
 mod future_class;
 mod hierarchy;
 mod now_correct;
+mod over_seeds;
 mod projection;
 mod readout_zone_simulation;
 mod schematic;
@@ -58,6 +59,7 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     future_class::figure,
     aggregate::figure,
     schematic::figure,
+    over_seeds::figure,
     boundary::figure,
     decomposition::figure,
     within_zone::figure,

@@ -1,11 +1,14 @@
 //! The page: words, figures, and what makes them move, in one file.
 
 mod interaction;
+mod published;
 mod summary;
+mod verdicts;
 
 use std::fmt::Write as _;
 
-pub(crate) use summary::claims_table;
+pub(crate) use published::table as published_table;
+pub(crate) use verdicts::claims_table;
 
 use crate::figure::Figure;
 use crate::figures::Shown;
@@ -37,6 +40,7 @@ pub(crate) fn html(context: &Context, shown: &[Shown]) -> Result<String, Error> 
             }
         }
     }
+    body.push_str(&published::html(context));
     body.push_str(&provenance(context));
     body.push_str(&interaction::data(context)?);
     body.push_str("</main>\n<div id=\"tip\" role=\"status\" aria-live=\"polite\" hidden></div>\n");

@@ -2,18 +2,13 @@
 
 use std::fmt::Write as _;
 
-use redyn_analysis::{Accuracy, Claim, Claims, Table, Verdict};
+use redyn_analysis::{Accuracy, Verdict};
 
-use crate::axis::spoken;
-use crate::figures::{images, intervals, missing, table};
+use super::verdicts::{claims, verdicts};
+use crate::Context;
+use crate::figures::images;
 use crate::number::{count, counted, percent};
 use crate::svg::escape;
-use crate::{Context, Network};
-
-/// The claims of all networks as one table.
-pub(crate) fn claims_table(context: &Context) -> Option<Table> {
-    table(context, "claims", "claims", "claims")
-}
 
 /// Summary and verdicts.
 pub(crate) fn html(context: &Context) -> String {
@@ -61,8 +56,7 @@ fn words(context: &Context) -> String {
             text.push('.');
         }
     }
-    let verdicts: Vec<Verdict> =
-        networks.iter().filter_map(claims).flatten().map(|claim| claim.verdict).collect();
+    let verdicts: Vec<Verdict> = claims(context).map(|claim| claim.verdict).collect();
     if !verdicts.is_empty() {
         let n = |wanted: Verdict| verdicts.iter().filter(|&&verdict| verdict == wanted).count();
         let _ = write!(
@@ -75,10 +69,6 @@ fn words(context: &Context) -> String {
         );
     }
     text
-}
-
-fn claims(network: &Network) -> Option<&[Claim]> {
-    network.results.get::<Claims>().map(|claims| claims.claims.as_slice())
 }
 
 fn capital(text: &str) -> String {
@@ -100,68 +90,4 @@ fn listed(names: &[&str]) -> String {
         [one] => (*one).to_owned(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
-}
-
-/// Claims as rows, networks as columns.
-fn verdicts(context: &Context) -> String {
-    let Some(model) = context.networks.iter().find_map(claims) else {
-        let reason = missing(&context.networks[0], "claims");
-        return format!("<p class=\"absent\">No verdicts: {}.</p>\n", escape(&reason));
-    };
-    let mut text = String::from(
-        "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Verdicts\">\n<table class=\"verdicts\">\n\
-         <thead><tr><th scope=\"col\">Figure</th><th scope=\"col\">Claim</th>",
-    );
-    for network in &context.networks {
-        let _ = write!(text, "<th scope=\"col\">{}</th>", escape(&network.results.name));
-    }
-    text.push_str("</tr></thead>\n<tbody>\n");
-    for claim in model {
-        let unit = if claim.unit.is_empty() { String::new() } else { format!(" ({})", claim.unit) };
-        let _ = write!(
-            text,
-            "<tr><td>{}</td><th scope=\"row\">{}<span class=\"statistic\">{}{}</span></th>",
-            escape(&claim.figure),
-            escape(&claim.wording),
-            escape(&claim.statistic),
-            escape(&unit),
-        );
-        for network in &context.networks {
-            let own = claims(network).and_then(|claims| claims.iter().find(|own| own.id == claim.id));
-            text.push_str(&own.map_or_else(|| "<td class=\"undecided\">not run</td>".to_owned(), cell));
-        }
-        text.push_str("</tr>\n");
-    }
-    let _ = write!(
-        text,
-        "</tbody>\n</table>\n</div>\n<p class=\"legend\">Every claim is one number with a rule stated beforehand: \
-         <b>✓ holds</b> if its whole interval is where the claim says, <b>✗ reversed</b> if the whole interval \
-         is on the other side, <b>? undecided</b> otherwise. Below each verdict: effect, interval, number of \
-         images. {} They speak of these images in this network, not of other seeds. Figures: Thorat, Doerig &amp; \
-         Kietzmann (2023), <cite>Characterising representation dynamics in recurrent neural networks for object \
-         recognition</cite>. <a href=\"data/claims.csv\">claims.csv</a></p>\n",
-        escape(&intervals(context)),
-    );
-    text
-}
-
-fn cell(claim: &Claim) -> String {
-    let (class, words) = match claim.verdict {
-        Verdict::Holds => ("holds", "✓ holds"),
-        Verdict::Reversed => ("reversed", "✗ reversed"),
-        Verdict::Undecided => ("undecided", "? undecided"),
-    };
-    let mut text = format!("<td class=\"{class}\"><b>{words}</b>");
-    if let Some(effect) = &claim.effect {
-        let _ = write!(
-            text,
-            "<span class=\"effect\">{}</span><span class=\"n\">n = {}</span>",
-            spoken(effect.value, effect.interval()),
-            count(effect.n),
-        );
-    }
-    if let Some(reason) = &claim.reason {
-        let _ = write!(text, "<span class=\"n\">{}</span>", escape(reason));
-    }
-    text + "</td>"
 }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 
 use ndarray::{Array2, Array3, s};
-use redyn_analysis::{Options, Projection, Request, Selection, Subject, Uncertainty, analyse};
+use redyn_analysis::{
+    Against, Case, Options, Projection, Request, Selection, Subject, Uncertainty, analyse, judge,
+};
 use redyn_core::random::Stream;
 use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories, TrajectorySource};
 use redyn_report::{Context, Drawing, DrawnArea, DrawnEdge, Kind, Network, Provenance, Thumbnail};
@@ -107,6 +109,24 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
     let request =
         Request { subjects: &subjects, analyses: Selection::All, options: &options, stop: &Stop::default() };
     let results = analyse(&request).expect("the synthetic networks are sound");
+    let second: Vec<Trajectories> = CHARACTERS[..n_networks]
+        .iter()
+        .enumerate()
+        .map(|(index, character)| trained(index + CHARACTERS.len(), character, size, without))
+        .collect();
+    let seeds = subjects.iter().copied().chain(second.iter().map(|network| Subject::of(network)));
+    let cases: Vec<Case> = seeds
+        .zip(CHARACTERS[..n_networks].iter().cycle())
+        .map(|(subject, character)| Case {
+            network: character.name.into(),
+            subject,
+            long: None,
+            with_bias: None,
+            bias_removed: None,
+        })
+        .collect();
+    let judged =
+        judge(&cases, Against::Other, &options, &Stop::default()).expect("seeds see the same images");
     let networks: Vec<Network> = results
         .networks
         .into_iter()
@@ -130,6 +150,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
         stimuli: format!("synthetic trajectories of {} classes", names.len()),
         options,
         networks,
+        judged: Some(judged),
         thumbnails,
         provenance: vec![
             line("made by", "crates/report/examples/synthetic.rs"),

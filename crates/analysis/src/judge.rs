@@ -1,0 +1,287 @@
+//! Several networks, each under several seeds, held against what the paper says.
+//!
+//! [`judge`] reads the trajectories of every seed of a network, decides the claims of
+//! [`entries`](crate::entries), averages the curves of figures 2, 3A and 7 over seeds, and sets
+//! the published numbers beside ours.
+
+use redyn_core::{Stop, TrajectorySource};
+use serde::{Deserialize, Serialize};
+
+use crate::claims::{decide, entries, generality};
+use crate::contrast::{Groups, contrast_draws};
+use crate::curves::{SeedCurve, curves};
+use crate::future_class::future_class_draws;
+use crate::published::{Compared, compared};
+use crate::resample::Draws;
+use crate::rows::{ReadoutRows, Rows};
+use crate::run::{Prepared, check_companion};
+use crate::{Claim, Error, Material, Options, Role, Shared, Subject};
+
+/// A network under one seed, with everything it is compared to.
+#[derive(Clone)]
+pub struct Case<'a> {
+    /// Name of the network, the same for all seeds: `LA`.
+    pub network: String,
+    /// Its trajectories, its untrained twin's, and its feedforward controls'.
+    pub subject: Subject<'a>,
+    /// Both unrolled far beyond training; other images, if need be.
+    pub long: Option<Subject<'a>>,
+    /// The same network trained with a bias in its readout, on the same images.
+    pub with_bias: Option<&'a dyn TrajectorySource>,
+    /// That network, its bias taken away after training.
+    pub bias_removed: Option<&'a dyn TrajectorySource>,
+}
+
+/// Whose weights and images the published numbers are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Against {
+    /// The published weights on the published images: the numbers should agree.
+    Published,
+    /// Anything else: the numbers stand side by side, and no difference is taken.
+    Other,
+}
+
+/// What became of the paper's findings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Whose weights and images they were.
+    pub against: Against,
+    /// One per network.
+    pub networks: Vec<NetworkJudged>,
+    /// What spans networks.
+    pub across: Vec<Claim>,
+}
+
+/// One network, all seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkJudged {
+    /// Name.
+    pub name: String,
+    /// The network, as its card names it.
+    pub network: String,
+    /// The seeds, in their order.
+    pub seeds: Vec<Option<u64>>,
+    /// Number of images.
+    pub n_images: usize,
+    /// The claims, in the order of the figures.
+    pub claims: Vec<Claim>,
+    /// Curves averaged over seeds.
+    pub curves: Vec<SeedCurve>,
+    /// The published numbers, and those of the first seed.
+    pub published: Vec<Compared>,
+}
+
+/// One seed's material, and what several claims need of it.
+pub(crate) struct Individual<'a> {
+    pub(crate) material: Material<'a>,
+    pub(crate) long: Option<Material<'a>>,
+    pub(crate) with_bias: Option<(&'a dyn TrajectorySource, &'a Rows)>,
+    pub(crate) bias_removed: Option<&'a Rows>,
+    pub(crate) measures: &'a Measures,
+}
+
+/// Statistics of [`Groups::statistics`] and of the future class, resampled once for curves and claims.
+#[derive(Debug, Default)]
+pub(crate) struct Measures {
+    pub(crate) norm: Vec<Option<Draws>>,
+    /// Empty without a readout.
+    pub(crate) cosine: Vec<Option<Draws>>,
+    /// Empty without a readout.
+    pub(crate) margin: Vec<Option<Draws>>,
+    /// Empty without a readout.
+    pub(crate) future: Vec<Option<Draws>>,
+}
+
+pub(crate) const NO_PAIR_OF_GROUPS: &str = "no step has both images correct now and images not yet correct";
+
+impl Measures {
+    pub(crate) fn of(material: &Material) -> Self {
+        let rows = material.rows;
+        let norm = contrast_draws(material, |image, step| Some(rows.norms[[image, step]]));
+        let Ok(readout) = rows.need_readout("claims") else { return Self { norm, ..Self::default() } };
+        Self {
+            norm,
+            cosine: contrast_draws(material, |image, step| readout.cosine_answer[[image, step]]),
+            margin: contrast_draws(material, |image, step| readout.margin[[image, step]]),
+            future: future_class_draws(material).unwrap_or_default(),
+        }
+    }
+}
+
+impl Individual<'_> {
+    /// The stably correct images with their stable steps.
+    pub(crate) fn members(&self) -> Result<Vec<(usize, usize)>, String> {
+        let members = Groups::new(&self.material).members;
+        if members.is_empty() { Err(Self::nobody()) } else { Ok(members) }
+    }
+
+    pub(crate) fn nobody() -> String {
+        "no image is stably correct".into()
+    }
+
+    pub(crate) fn need_steps(&self, needed: usize) -> Result<(), String> {
+        need_steps(&self.material, needed)
+    }
+
+    pub(crate) fn readout(&self) -> Result<&ReadoutRows, String> {
+        self.material.rows.need_readout("claims").map_err(|error| error.to_string())
+    }
+
+    /// The longest recording, if it is long enough.
+    pub(crate) fn long(&self, needed: usize) -> Result<&Material<'_>, String> {
+        let longest = self.long.as_ref().unwrap_or(&self.material);
+        need_steps(longest, needed)?;
+        Ok(longest)
+    }
+
+    pub(crate) fn with_bias(&self) -> Result<&Rows, String> {
+        self.with_bias
+            .map(|(_, rows)| rows)
+            .ok_or_else(|| "no network with a bias in its readout was given".into())
+    }
+
+    pub(crate) fn bias_removed(&self) -> Result<&Rows, String> {
+        self.bias_removed.ok_or_else(|| "no network whose bias was removed after training was given".into())
+    }
+}
+
+fn need_steps(material: &Material, needed: usize) -> Result<(), String> {
+    let found = material.rows.n_steps();
+    if found < needed {
+        return Err(format!("unrolled for {found} steps; this takes at least {needed}"));
+    }
+    Ok(())
+}
+
+/// Length of the bias vector of the network that has one.
+pub(crate) fn norm_of_bias(individual: &Individual) -> Option<f64> {
+    let readout = individual.with_bias?.0.description().readout.as_ref()?;
+    let bias = readout.bias.as_ref()?;
+    Some(bias.iter().map(|&b| f64::from(b).powi(2)).sum::<f64>().sqrt())
+}
+
+/// Everything read of one case.
+struct Read<'a> {
+    main: Prepared<'a>,
+    long: Option<Prepared<'a>>,
+    with_bias: Option<(&'a dyn TrajectorySource, Rows)>,
+    bias_removed: Option<Rows>,
+}
+
+impl<'a> Read<'a> {
+    fn of(case: &Case<'a>, options: &Options, stop: &Stop) -> Result<Self, Error> {
+        let main = Prepared::read(&case.subject, options, stop)?;
+        let biased = |source: &'a dyn TrajectorySource| {
+            check_companion(Role::ReadoutVariant, case.subject.trajectories, source)?;
+            Prepared::read(&Subject::of(source), options, stop).map(|prepared| prepared.rows)
+        };
+        Ok(Self {
+            main,
+            long: case.long.as_ref().map(|long| Prepared::read(long, options, stop)).transpose()?,
+            with_bias: case.with_bias.map(|source| Ok((source, biased(source)?))).transpose()?,
+            bias_removed: case.bias_removed.map(biased).transpose()?,
+        })
+    }
+}
+
+/// Decide every claim about every network; cases of one network are its seeds.
+///
+/// # Errors
+/// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
+pub fn judge(cases: &[Case], against: Against, options: &Options, stop: &Stop) -> Result<Judged, Error> {
+    options.check()?;
+    let mut names: Vec<&str> = Vec::new();
+    for case in cases {
+        if !names.contains(&case.network.as_str()) {
+            names.push(&case.network);
+        }
+    }
+    let of = |name: &str| {
+        let cases: Vec<&Case> = cases.iter().filter(|case| case.network == name).collect();
+        network(name, &cases, options, stop)
+    };
+    let networks = names.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    let claims = networks.iter().map(|network| (network.name.as_str(), &network.claims[..]));
+    let across = vec![generality(claims)];
+    Ok(Judged { against, networks, across })
+}
+
+fn network(name: &str, cases: &[&Case], options: &Options, stop: &Stop) -> Result<NetworkJudged, Error> {
+    let read = cases.iter().map(|case| Read::of(case, options, stop)).collect::<Result<Vec<_>, _>>()?;
+    let shared: Vec<[Shared; 2]> = read.iter().map(|_| [Shared::default(), Shared::default()]).collect();
+    let measures: Vec<Measures> = read
+        .iter()
+        .zip(&shared)
+        .map(|(read, shared)| Measures::of(&read.main.material(options, &shared[0])))
+        .collect();
+    let individuals: Vec<Individual> = read
+        .iter()
+        .zip(&shared)
+        .zip(&measures)
+        .map(|((read, shared), measures)| Individual {
+            material: read.main.material(options, &shared[0]),
+            long: read.long.as_ref().map(|long| long.material(options, &shared[1])),
+            with_bias: read.with_bias.as_ref().map(|(source, rows)| (*source, rows)),
+            bias_removed: read.bias_removed.as_ref(),
+            measures,
+        })
+        .collect();
+    let about = cases[0].subject.trajectories.description();
+    let mut claims = Vec::new();
+    for entry in entries() {
+        if stop.requested() {
+            return Err(Error::Stopped);
+        }
+        claims.push(decide(entry, &individuals, &options.uncertainty));
+    }
+    Ok(NetworkJudged {
+        name: name.into(),
+        network: about.network.clone(),
+        seeds: cases.iter().map(|case| case.subject.trajectories.description().seed).collect(),
+        n_images: about.n_images,
+        claims,
+        curves: curves(&individuals, &options.uncertainty),
+        published: compared(name, &individuals[0]),
+    })
+}
+
+/// Run a test on a fixture, its twin and its control.
+#[cfg(test)]
+pub(crate) fn individual(fixture: &crate::fixture::Fixture, test: impl FnOnce(&Individual)) {
+    crate::fixture::material(fixture, |material| {
+        let measures = Measures::of(material);
+        test(&Individual {
+            material: *material,
+            long: None,
+            with_bias: None,
+            bias_removed: None,
+            measures: &measures,
+        });
+    });
+}
+
+/// The same, with a network that differs by a bias in its readout, which is also given.
+#[cfg(test)]
+pub(crate) fn individual_with_bias(
+    fixture: &crate::fixture::Fixture,
+    test: impl FnOnce(&Individual, &crate::fixture::Fixture),
+) {
+    use crate::fixture::{Fixture, material, rows_of};
+    let mut readout = fixture.readout().clone();
+    let bias = (0..fixture.n_classes()).map(|class| 0.3 * (class as f32 - 3.0));
+    readout.bias = Some(bias.collect());
+    let biased = Fixture::new(fixture.labels.clone(), fixture.representations.clone(), Some(readout));
+    let (with, without) = (rows_of(&biased), rows_of(fixture));
+    material(fixture, |material| {
+        let measures = Measures::of(material);
+        let individual = Individual {
+            material: *material,
+            long: None,
+            with_bias: Some((&biased, &with)),
+            bias_removed: Some(&without),
+            measures: &measures,
+        };
+        test(&individual, &biased);
+    });
+}

@@ -1,0 +1,83 @@
+//! Stores held against the paper's claims.
+
+use std::path::{Path, PathBuf};
+
+use redyn_analysis::{Against, Case, Judged, Options, Subject, claims_table, curves_table, published_table};
+use redyn_core::TrajectorySource;
+use redyn_store::{Spatial, Store, StoreTrajectories};
+
+use super::write_file;
+use crate::Failure;
+use crate::cases::{Companions, companions};
+use crate::console::Console;
+
+/// Decide every claim that some stores allow, and write claims, curves and numbers as tables.
+pub(crate) fn judge(
+    paths: &[PathBuf],
+    (area, spatial): (Option<&str>, Spatial),
+    against: Against,
+    options: &Options,
+    console: &Console,
+) -> Result<Judged, Failure> {
+    let stores = paths.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    let trajectories = stores
+        .iter()
+        .map(|store| {
+            let read_out = || store.readout().map(|(_, place)| place.tap.clone());
+            // Another network need not have the area asked for: then it is represented by what is read out.
+            let asked = area.filter(|area| stores.len() == 1 || store.tap(area).is_ok()).map(str::to_owned);
+            let area = asked.or_else(read_out).or_else(|| store.taps().first().map(|tap| tap.area.clone()));
+            store.trajectories(&area.unwrap_or_default(), spatial)
+        })
+        .collect::<Result<Vec<StoreTrajectories>, _>>()?;
+    let (found, _) = companions(&stores);
+    let source = |index: usize| &trajectories[index] as &dyn TrajectorySource;
+    let controls: Vec<Vec<&dyn TrajectorySource>> =
+        found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
+    let cases: Vec<Case> =
+        found.iter().zip(&controls).map(|(one, controls)| case(one, controls, source)).collect();
+    let bar = console.bar("claims", cases.len());
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let judged = redyn_analysis::judge(&cases, against, options, &console.stop)?;
+    bar.finish_and_clear();
+    Ok(judged)
+}
+
+fn case<'a>(
+    one: &Companions,
+    controls: &'a [&'a dyn TrajectorySource],
+    source: impl Fn(usize) -> &'a dyn TrajectorySource,
+) -> Case<'a> {
+    let pair = |main: usize, untrained: Option<usize>| Subject {
+        untrained: untrained.map(&source),
+        ..Subject::of(source(main))
+    };
+    Case {
+        network: one.network.clone(),
+        subject: Subject { controls, ..pair(one.main, one.untrained) },
+        long: one.long.map(|(long, untrained)| pair(long, untrained)),
+        with_bias: one.with_bias.map(&source),
+        bias_removed: one.bias_removed.map(&source),
+    }
+}
+
+/// Claims, curves over seeds and published numbers as CSV, and what their columns mean.
+pub(crate) fn write_judged(judged: &Judged, folder: &Path) -> Result<(), Failure> {
+    let networks = &judged.networks;
+    let claims = networks.iter().map(|one| (one.name.as_str(), &one.claims[..]));
+    let curves = networks.iter().map(|one| (one.name.as_str(), &one.seeds[..], &one.curves[..]));
+    let numbers = networks.iter().map(|one| (one.name.as_str(), &one.published[..]));
+    for table in [
+        claims_table(claims.chain([("all", &judged.across[..])])),
+        curves_table(curves),
+        published_table(numbers, judged.against == Against::Published),
+    ] {
+        write_file(&folder.join(format!("{}.csv", table.name)), table.to_csv().as_bytes())?;
+        let mut companion = String::from("column\tunit\tmeaning\n");
+        for column in &table.columns {
+            companion.push_str(&format!("{}\t{}\t{}\n", column.name, column.unit, column.description));
+        }
+        write_file(&folder.join(format!("{}.columns.tsv", table.name)), companion.as_bytes())?;
+    }
+    Ok(())
+}
