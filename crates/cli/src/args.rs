@@ -212,7 +212,7 @@ pub(crate) struct ReadingArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UnrollArgs {
-    /// A run folder, or a checkpoint (safetensors, PyTorch .pth)
+    /// A run folder, or a checkpoint (safetensors, PyTorch .pth, Keras .h5, TensorFlow .index)
     pub(crate) weights: PathBuf,
     /// The store to write: a folder ending in .zarr. One that was begun is continued
     #[arg(long)]
@@ -430,8 +430,9 @@ pub(crate) enum AnalysesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// A checkpoint of weights (PyTorch .pth, safetensors); or trajectories: a .npz in the published
-    /// scripts' layout, or a manifest (.json) naming arrays in safetensors, .npy or HDF5 files
+    /// A checkpoint of weights (safetensors, PyTorch .pth, Keras .h5, TensorFlow .index); or
+    /// trajectories: a .npz in the published scripts' layout, or a manifest (.json) naming arrays in
+    /// safetensors, .npy or HDF5 files
     pub(crate) source: PathBuf,
     /// What to write: weights (.safetensors) of a checkpoint, a store (.zarr) of trajectories
     #[arg(long)]

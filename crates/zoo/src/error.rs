@@ -164,7 +164,7 @@ impl Diagnose for ZooError {
             Self::Network { source, .. } => source.hint(),
             Self::Weights { source, .. } => source.hint(),
             Self::Format { .. } => {
-                Some("weights are read from safetensors files and from PyTorch's (.pth)".into())
+                Some("weights are read from safetensors, PyTorch's (.pth), Keras's (.h5) and TensorFlow's (.index)".into())
             }
             Self::Truncated { .. } => {
                 Some("compare the file's size with the original's, and fetch it again".into())

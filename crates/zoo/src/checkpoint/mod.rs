@@ -10,10 +10,13 @@
 //!
 //! Opening reads names, shapes and places. No code in a file is ever run.
 
+mod bundle;
+mod keras;
 mod number;
 mod pickle;
 mod safetensors;
 mod span;
+mod table;
 mod torch;
 
 use std::collections::BTreeMap;
@@ -21,6 +24,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use hdf5_reader::Dataset;
 use redyn_network::Tensor;
 
 pub use self::number::Dtype;
@@ -36,6 +40,10 @@ pub enum Format {
     TorchLegacy,
     /// Safetensors.
     Safetensors,
+    /// HDF5, as Keras 1 and 2 write it.
+    Keras,
+    /// TensorFlow's index and shards.
+    Bundle,
 }
 
 impl Format {
@@ -44,11 +52,15 @@ impl Format {
     /// # Errors
     /// A file that cannot be read.
     pub fn of(path: &Path) -> Result<Option<Self>, ZooError> {
+        if bundle::index_of(path).is_some() {
+            return Ok(Some(Self::Bundle));
+        }
         let failed = |source| ZooError::File { path: path.to_owned(), source };
         let mut first = Vec::new();
         File::open(path).map_err(failed)?.take(9).read_to_end(&mut first).map_err(failed)?;
         Ok(match &first[..] {
             [b'P', b'K', ..] => torch::is_archive(path).then_some(Self::Torch),
+            [0x89, b'H', b'D', b'F', ..] => Some(Self::Keras),
             [0x80, ..] => Some(Self::TorchLegacy),
             [_, _, _, _, _, _, _, _, b'{'] => Some(Self::Safetensors),
             _ => None,
@@ -61,6 +73,8 @@ impl Format {
             Self::Torch => "PyTorch",
             Self::TorchLegacy => "PyTorch before 1.6",
             Self::Safetensors => "safetensors",
+            Self::Keras => "Keras",
+            Self::Bundle => "TensorFlow",
         }
     }
 }
@@ -81,7 +95,7 @@ pub struct Checkpoint {
 }
 
 /// A tensor in a file.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Stored {
     /// Shape, outermost dimension first.
     pub shape: Vec<usize>,
@@ -90,10 +104,17 @@ pub struct Stored {
     place: Place,
 }
 
+impl std::fmt::Debug for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} of {}", self.shape, self.dtype)
+    }
+}
+
 /// Where a tensor's values are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Place {
     Span(Span),
+    Hdf5(Box<Dataset>),
 }
 
 /// What an open file turned out to hold.
@@ -113,12 +134,14 @@ impl Checkpoint {
     pub fn open(path: &Path) -> Result<Self, ZooError> {
         let format = Format::of(path)?.ok_or_else(|| ZooError::Format {
             path: path.to_owned(),
-            why: "not a whole safetensors file, nor a PyTorch file of weights".into(),
+            why: "not a whole safetensors file, nor weights of PyTorch, Keras or TensorFlow".into(),
         })?;
         let found = match format {
             Format::Torch => torch::open_archive(path),
             Format::TorchLegacy => torch::open_legacy(path),
             Format::Safetensors => safetensors::open(path),
+            Format::Keras => keras::open(path),
+            Format::Bundle => bundle::open(&bundle::index_of(path).expect("told by its index")),
         };
         let Found { tensors, notes, within } = found.map_err(|fault| fault.of(path))?;
         Ok(Self { path: path.to_owned(), format, tensors, notes, within })
@@ -135,6 +158,7 @@ impl Checkpoint {
         let stored = &self.tensors[name];
         let values = match &stored.place {
             Place::Span(span) => span.read(&stored.shape, stored.dtype),
+            Place::Hdf5(dataset) => keras::read(dataset, stored.dtype),
         };
         let data = values.map_err(|fault| fault.in_tensor(name).of(&self.path))?;
         Ok(Tensor { shape: stored.shape.clone(), data })

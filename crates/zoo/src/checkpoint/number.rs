@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::Fault;
+
 /// Kind of a tensor's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
@@ -26,6 +28,11 @@ impl Dtype {
             Self::F64 => 8,
             Self::Whole(size) => size.into(),
         }
+    }
+
+    /// What is wrong with weights of a kind that [`Dtype::decode`] does not take.
+    pub(super) fn no_fraction(self) -> Fault {
+        Fault::Malformed(format!("holds {self}, where weights are fractions"))
     }
 
     /// Values of little-endian bytes as `f32`: exact from 16 and 32 bits, rounded to the

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use super::table::masked;
 use super::{Dtype, Fault};
 
 /// Some bytes of a file, and which of their values make a tensor.
@@ -27,6 +28,8 @@ pub(super) enum Check {
     Nothing,
     /// CRC-32 as in zip archives.
     Crc32(u32),
+    /// CRC-32C as in TensorFlow's bundles.
+    Crc32c(u32),
 }
 
 impl Span {
@@ -57,17 +60,17 @@ impl Span {
             let (found, length) = (bytes.len(), self.length);
             return Err(Fault::Truncated(format!("{found} bytes are there of {length}")));
         }
-        match self.check {
-            Check::Crc32(sum) if crc32fast::hash(&bytes) != sum => {
-                return Err(Fault::Malformed(
-                    "is damaged: its bytes do not have the CRC of the archive".into(),
-                ));
-            }
-            _ => {}
+        let whole = match self.check {
+            Check::Nothing => true,
+            Check::Crc32(sum) => crc32fast::hash(&bytes) == sum,
+            Check::Crc32c(sum) => masked(crc32c::crc32c(&bytes)) == sum,
+        };
+        if !whole {
+            return Err(Fault::Malformed(
+                "is damaged: its bytes do not have the checksum they were saved with".into(),
+            ));
         }
-        let values = dtype
-            .decode(&bytes)
-            .ok_or_else(|| Fault::Malformed(format!("holds {dtype}, where weights are fractions")))?;
+        let values = dtype.decode(&bytes).ok_or_else(|| dtype.no_fraction())?;
         drop(bytes);
         let n: usize = shape.iter().product();
         match &self.strides {
@@ -137,7 +140,9 @@ mod tests {
         assert!(view.read(&[usize::MAX, 2], Dtype::F32).is_err());
         assert!(view.read(&[2, 4], Dtype::F32).is_ok());
         std::fs::write(file.path(), [1; 48]).unwrap();
-        assert!(matches!(view.read(&[2, 4], Dtype::F32), Err(Fault::Malformed(why)) if why.contains("CRC")));
+        assert!(
+            matches!(view.read(&[2, 4], Dtype::F32), Err(Fault::Malformed(why)) if why.contains("checksum"))
+        );
         std::fs::write(file.path(), [1; 47]).unwrap();
         assert!(matches!(view.read(&[2, 4], Dtype::F32), Err(Fault::Truncated(_))));
     }
