@@ -23,15 +23,23 @@ pub(crate) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
     Ok((height as usize, width as usize))
 }
 
+/// What to do about the orientation that a camera noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turned {
+    /// Turn the picture so that it stands as it was seen.
+    AsNoted,
+    /// Leave it, as torchvision's loader does.
+    Never,
+}
+
 /// Decode a JPEG, PNG or WebP file, recognised by its content.
 ///
 /// Grey values are repeated, 16-bit values rounded to 8, alpha is dropped, CMYK is
-/// converted, an orientation noted by a camera is applied, of an animation the first
-/// frame is taken. Colour profiles are ignored, as training pipelines ignore them.
+/// converted, of an animation the first frame is taken. Colour profiles are ignored, as training pipelines ignore them.
 ///
 /// # Errors
 /// In words: an unknown format, damage, or a JPEG without its end.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Image, String> {
+pub(crate) fn decode(bytes: &[u8], turned: Turned) -> Result<Image, String> {
     if format(bytes) == Some(ImageFormat::Jpeg) {
         // The decoder fills what is missing with grey and says nothing.
         jpeg_is_complete(bytes)?;
@@ -39,7 +47,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Image, String> {
     let mut decoder = reader(bytes)?.into_decoder().map_err(|error| error.to_string())?;
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-    image.apply_orientation(orientation);
+    if turned == Turned::AsNoted {
+        image.apply_orientation(orientation);
+    }
     let image = image.into_rgb8();
     let (width, height) = image.dimensions();
     Ok(Image::new(height as usize, width as usize, image.into_raw()))

@@ -1,6 +1,6 @@
 //! Everything that can be wrong with images on their way to a network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use redyn_core::{Diagnose, Fault, HierarchyError, file_fault, file_hint};
 
@@ -173,6 +173,33 @@ pub enum StimuliError {
         /// Its standard deviation.
         std: f64,
     },
+    /// A line of a table of pictures that cannot be meant.
+    #[error("{} line {line}: {why}", path.display())]
+    Manifest {
+        /// The table.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A table that names pictures which are not there.
+    #[error(
+        "{} names {missing} of {of} images that are not in {}: {}{}",
+        table.display(), place(root), first.join(", "), if first.len() < *missing { ", ..." } else { "" }
+    )]
+    MissingImages {
+        /// The table.
+        table: PathBuf,
+        /// Where they were looked for.
+        root: PathBuf,
+        /// How many are missing.
+        missing: usize,
+        /// How many the table names.
+        of: usize,
+        /// The first of them.
+        first: Vec<String>,
+    },
     /// An option that the generator does not know.
     #[error("built-in stimuli have no option `{name}`")]
     UnknownOption {
@@ -227,6 +254,10 @@ pub enum StimuliError {
     ReaderLost,
 }
 
+fn place(folder: &Path) -> String {
+    if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }
+}
+
 fn at(key: &str) -> String {
     if key.is_empty() { String::new() } else { format!(" at `{key}`") }
 }
@@ -243,6 +274,11 @@ impl Diagnose for StimuliError {
             Self::NotADataSet { .. } => {
                 "give a folder SPLIT/CLASS/*.jpg, an HDF5 file in MiniEcoset's layout, a folder with images.npy and labels.npy, or `builtin`".into()
             }
+            Self::Manifest { .. } => "a line a picture: WordNet_ID,filename".into(),
+            Self::MissingImages { table, .. } => format!(
+                "name the folder they are in, flat or in folders of WordNet ids: `--data {}:FOLDER`",
+                table.display()
+            ),
             Self::EmptyClass { .. } => "put images into the folder, or remove it".into(),
             Self::Undecodable { .. } => "repair or remove the file, or leave such images out with `--skip-bad`".into(),
             Self::MissingKey { .. } => {

@@ -3,71 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use redyn_core::nearest;
 
-use crate::{BadImages, DataSet, Image, OpenOptions, Skipped, Stimuli, StimuliError, decode, resize};
-
-/// How many headers are looked at, spread evenly, to learn the size images have.
-const SIZES_LOOKED_AT: usize = 32;
-
-/// One split of an image folder: the paths, not the pixels.
-struct Split {
-    name: String,
-    root: PathBuf,
-    /// Class folders, in the order of the labels.
-    folders: Arc<Vec<String>>,
-    files: Vec<(usize, String)>,
-    size: usize,
-}
-
-impl Split {
-    fn path(&self, index: usize) -> PathBuf {
-        let (label, file) = &self.files[index];
-        self.root.join(&self.name).join(&self.folders[*label]).join(file)
-    }
-
-    fn bytes(&self, index: usize) -> Result<Vec<u8>, StimuliError> {
-        let path = self.path(index);
-        fs::read(&path).map_err(|source| StimuliError::Io { path, doing: "read", source })
-    }
-}
-
-impl Stimuli for Split {
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    fn label(&self, index: usize) -> usize {
-        self.files[index].0
-    }
-
-    fn id(&self, index: usize) -> String {
-        let (label, file) = &self.files[index];
-        format!("{}/{}/{file}", self.name, self.folders[*label])
-    }
-
-    fn image(&self, index: usize) -> Result<Image, StimuliError> {
-        let image = decode::decode(&self.bytes(index)?)
-            .map_err(|reason| StimuliError::Undecodable { path: self.path(index), reason })?;
-        Ok(resize::to_square(image, self.size))
-    }
-
-    fn content(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), StimuliError> {
-        for index in 0..self.len() {
-            let bytes = self.bytes(index)?;
-            take(self.id(index).as_bytes());
-            take(&[0]);
-            take(&(self.label(index) as u64).to_le_bytes());
-            take(&(bytes.len() as u64).to_le_bytes());
-            take(&bytes);
-        }
-        Ok(())
-    }
-}
+use crate::decode::{self, Turned};
+use crate::files::Files;
+use crate::{BadImages, DataSet, OpenOptions, StimuliError, resize};
 
 /// What the folders hold, before anything is decoded.
 #[derive(Default)]
@@ -85,7 +28,7 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
         Some(train) => train.keys().collect(),
         None => listing.values().flat_map(BTreeMap::keys).collect(),
     };
-    let folders: Arc<Vec<String>> = Arc::new(folders.into_iter().cloned().collect());
+    let folders: Vec<String> = folders.into_iter().cloned().collect();
     let mut splits = Vec::new();
     for (name, classes) in listing {
         let mut files = Vec::new();
@@ -99,34 +42,39 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
             if images.is_empty() {
                 return Err(StimuliError::EmptyClass { path: root.join(&name).join(&class), class });
             }
-            files.extend(images.into_iter().map(|file| (label, file)));
+            files.extend(images.into_iter().map(|file| (label, format!("{class}/{file}"))));
         }
-        splits.push(Split { name, root: root.to_owned(), folders: Arc::clone(&folders), files, size: 0 });
+        splits.push(Files {
+            root: root.join(&name),
+            prefix: format!("{name}/"),
+            listed: files,
+            path_of: |file| file,
+            turned: Turned::AsNoted,
+            size: 0,
+            frame: options.frame,
+        });
     }
 
     let skipped = match options.bad_images {
         BadImages::Refuse => Vec::new(),
-        BadImages::Skip => splits.iter_mut().flat_map(leave_out_bad).collect(),
+        BadImages::Skip => splits.iter_mut().flat_map(Files::leave_out_bad).collect(),
     };
-    if let Some(split) = splits.iter().find(|split| split.files.is_empty()) {
-        return Err(StimuliError::NoImages { place: root.join(&split.name).display().to_string() });
+    if let Some(split) = splits.iter().find(|split| split.listed.is_empty()) {
+        return Err(StimuliError::NoImages { place: split.root.display().to_string() });
     }
     for (label, class) in folders.iter().enumerate() {
-        let lost = |split: &&Split| !split.files.iter().any(|file| file.0 == label);
-        if let Some(split) = splits.iter().find(|split| split.name == "train" && lost(split)) {
-            return Err(StimuliError::EmptyClass {
-                class: class.clone(),
-                path: root.join(&split.name).join(class),
-            });
+        let lost = |split: &&Files| !split.listed.iter().any(|file| file.0 == label);
+        if let Some(split) = splits.iter().find(|split| split.prefix == "train/" && lost(split)) {
+            return Err(StimuliError::EmptyClass { class: class.clone(), path: split.root.join(class) });
         }
     }
-    let looked_at = splits.iter().find(|split| split.name == "train").unwrap_or(&splits[0]);
+    let looked_at = splits.iter().find(|split| split.prefix == "train/").unwrap_or(&splits[0]);
     let size = match options.image_size {
         Some(_) => resize::common_size(options.image_size, "", []),
-        None => resize::common_size(None, &root.display().to_string(), some_sizes(looked_at)?),
+        None => resize::common_size(None, &root.display().to_string(), looked_at.some_sizes()?),
     }?;
 
-    let mut set = DataSet::new(crate::open::short_name(root), folders.to_vec(), size, BTreeMap::new(), None);
+    let mut set = DataSet::new(crate::open::short_name(root), folders.clone(), size, BTreeMap::new(), None);
     if ignored > 0 {
         set.notes.push(format!(
             "{ignored} files that are no JPEG, PNG or WebP were ignored in {}",
@@ -136,15 +84,15 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
     for mut split in splits {
         split.size = size;
         let absent =
-            (0..folders.len()).filter(|&label| !split.files.iter().any(|file| file.0 == label)).count();
+            (0..folders.len()).filter(|&label| !split.listed.iter().any(|file| file.0 == label)).count();
         if absent > 0 {
             set.notes.push(format!(
                 "split `{}` has no image of {absent} of the {} classes",
-                split.name,
+                split.prefix.trim_end_matches('/'),
                 folders.len()
             ));
         }
-        set.splits.insert(split.name.clone(), Arc::new(split));
+        set.splits.insert(split.prefix.trim_end_matches('/').to_owned(), Arc::new(split));
     }
     set.skipped = skipped;
     Ok(set)
@@ -225,34 +173,4 @@ fn is_image(folder: &Path, file: &str) -> Result<bool, StimuliError> {
         .and_then(|file| file.take(32).read_to_end(&mut first))
         .map_err(|source| StimuliError::Io { path, doing: "read", source })?;
     Ok(decode::is_image(&first))
-}
-
-/// Decode everything once and keep what can be decoded.
-fn leave_out_bad(split: &mut Split) -> Vec<Skipped> {
-    let reasons: Vec<Option<String>> = (0..split.len())
-        .into_par_iter()
-        .map(|index| match split.bytes(index) {
-            Ok(bytes) => decode::decode(&bytes).err(),
-            Err(error) => Some(error.to_string()),
-        })
-        .collect();
-    let skipped = reasons
-        .iter()
-        .enumerate()
-        .filter_map(|(index, reason)| Some(Skipped { id: split.id(index), reason: reason.clone()? }))
-        .collect();
-    let mut bad = reasons.iter().map(Option::is_some);
-    split.files.retain(|_| !bad.next().unwrap_or(false));
-    skipped
-}
-
-fn some_sizes(split: &Split) -> Result<Vec<(usize, usize)>, StimuliError> {
-    let n = split.len().min(SIZES_LOOKED_AT);
-    (0..n)
-        .map(|i| {
-            let index = i * split.len() / n;
-            decode::size(&split.bytes(index)?)
-                .map_err(|reason| StimuliError::Undecodable { path: split.path(index), reason })
-        })
-        .collect()
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use hdf5_reader::{Dataset, Datatype, Hdf5File, SliceInfo, SliceInfoElem};
 
-use crate::{ChannelStatistics, DataSet, Image, OpenOptions, Stimuli, StimuliError, resize};
+use crate::{ChannelStatistics, DataSet, Frame, Image, OpenOptions, Stimuli, StimuliError, resize};
 
 struct Split {
     name: String,
@@ -22,6 +22,7 @@ struct Split {
     /// Height and width in the file.
     stored: (usize, usize),
     size: usize,
+    frame: Frame,
 }
 
 impl Split {
@@ -42,7 +43,7 @@ impl Split {
     }
 
     fn finish(&self, pixels: &[u8]) -> Image {
-        resize::to_square(Image::new(self.stored.0, self.stored.1, pixels.to_vec()), self.size)
+        resize::to_square(Image::new(self.stored.0, self.stored.1, pixels.to_vec()), self.size, self.frame)
     }
 }
 
@@ -126,6 +127,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
     )?;
     for split in &mut splits {
         split.size = size;
+        split.frame = options.frame;
     }
     let splits: BTreeMap<String, Arc<dyn Stimuli>> =
         splits.into_iter().map(|split| (split.name.clone(), Arc::new(split) as _)).collect();
@@ -152,7 +154,15 @@ fn split(path: &Path, file: &Hdf5File, name: &str, n_classes: usize) -> Result<S
         return Err(wrong_shape(path, &labels_key, &stored_labels, &format!("[{n}]")));
     }
     let labels = checked_labels(&values, n_classes, path, &labels_key)?;
-    Ok(Split { name: name.to_owned(), path: path.to_owned(), data, labels, stored: (height, width), size: 0 })
+    Ok(Split {
+        name: name.to_owned(),
+        path: path.to_owned(),
+        data,
+        labels,
+        stored: (height, width),
+        size: 0,
+        frame: Frame::Fill,
+    })
 }
 
 /// Labels as class numbers, each within the classes.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use npyz::{DType, NpyHeader, Order, TypeChar};
 
 use crate::miniecoset::checked_labels;
-use crate::{DataSet, Image, OpenOptions, Stimuli, StimuliError, resize};
+use crate::{DataSet, Frame, Image, OpenOptions, Stimuli, StimuliError, resize};
 
 /// More classes than this are not believed without a `classes.txt`.
 const MOST_CLASSES: usize = 1 << 20;
@@ -28,6 +28,7 @@ struct Split {
     labels: Vec<usize>,
     stored: (usize, usize),
     size: usize,
+    frame: Frame,
 }
 
 impl Split {
@@ -55,7 +56,11 @@ impl Stimuli for Split {
     }
 
     fn image(&self, index: usize) -> Result<Image, StimuliError> {
-        Ok(resize::to_square(Image::new(self.stored.0, self.stored.1, self.pixels(index)?), self.size))
+        Ok(resize::to_square(
+            Image::new(self.stored.0, self.stored.1, self.pixels(index)?),
+            self.size,
+            self.frame,
+        ))
     }
 
     fn content(&self, take: &mut dyn FnMut(&[u8])) -> Result<(), StimuliError> {
@@ -119,7 +124,16 @@ pub(crate) fn open(root: &Path, options: &OpenOptions) -> Result<DataSet, Stimul
         }
         let labels = checked_labels(&labels, classes.len(), &labels_path, "")?;
         let Images { path, file, start, stored, .. } = images;
-        let split = Split { name: name.clone(), path, file: Mutex::new(file), start, labels, stored, size };
+        let split = Split {
+            name: name.clone(),
+            path,
+            file: Mutex::new(file),
+            start,
+            labels,
+            stored,
+            size,
+            frame: options.frame,
+        };
         splits.insert(name, Arc::new(split));
     }
     Ok(DataSet::new(crate::open::short_name(root), classes, size, splits, None))

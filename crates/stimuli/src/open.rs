@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{DataSet, StimuliError, folder, generated, miniecoset, numpy, subset, table};
+use crate::{DataSet, Frame, StimuliError, folder, generated, manifest, miniecoset, numpy, subset, table};
 
 /// What to do about an image that does not decode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,9 +18,11 @@ pub enum BadImages {
 /// Choices when opening a data set.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
-    /// Height and width to which images are brought (short side, then centre crop).
-    /// Absent: the size the images have, where they agree.
+    /// Height and width to which images are brought. Absent: the size the images have,
+    /// where they agree.
     pub image_size: Option<usize>,
+    /// How pictures of other sizes are brought to it.
+    pub frame: Frame,
     /// What to do about images that do not decode.
     pub bad_images: BadImages,
     /// A hierarchy table; absent: `hierarchy.tsv` in a folder, or
@@ -33,7 +35,9 @@ pub struct OpenOptions {
 
 /// Open a data set: `builtin` (with options, `builtin:seed=7,train=2000`), an HDF5
 /// file in MiniEcoset's layout, a folder `SPLIT/CLASS/*` of JPEG, PNG and WebP files,
-/// or a folder of arrays (`images.npy` and `labels.npy`, or one such folder per split).
+/// a folder of arrays (`images.npy` and `labels.npy`, or one such folder per split), or a
+/// table of pictures (`TABLE.csv` beside them, or `TABLE.csv:FOLDER`, of lines
+/// `WordNet_ID,filename`).
 ///
 /// ```
 /// use redyn_stimuli::{OpenOptions, open};
@@ -49,6 +53,8 @@ pub struct OpenOptions {
 pub fn open(specification: &str, options: &OpenOptions) -> Result<DataSet, StimuliError> {
     let mut set = if is_builtin(specification) {
         generated::open(specification, options)?
+    } else if let Some((table, root)) = manifest::places(specification) {
+        manifest::open(&table, &root, options)?
     } else {
         let path = Path::new(specification);
         let about = std::fs::metadata(path).map_err(|source| StimuliError::Io {

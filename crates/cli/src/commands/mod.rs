@@ -80,6 +80,7 @@ pub(crate) fn open_data(
         bad_images: if reading.skip_bad { BadImages::Skip } else { BadImages::Refuse },
         hierarchy: reading.hierarchy.clone(),
         classes: reading.only_classes.clone(),
+        ..OpenOptions::default()
     };
     let data = open(specification, &options)?;
     for note in &data.notes {

@@ -36,6 +36,8 @@ struct Bytes {
     start: u64,
     length: u64,
     check: Check,
+    /// Only what is stored as it is can be read in place; PyTorch does not compress weights.
+    compressed: bool,
 }
 
 /// An archive of `PREFIX/data.pkl`, `PREFIX/version` and storages `PREFIX/data/KEY`.
@@ -47,14 +49,9 @@ pub(super) fn open_archive(path: &Path) -> Result<Found, Fault> {
     let mut members = HashMap::new();
     for index in 0..archive.len() {
         let member = archive.by_index_raw(index).map_err(unreadable)?;
-        if member.compressed_size() != member.size() {
-            return Err(Fault::Malformed(format!(
-                "`{}` is compressed, which PyTorch never does",
-                member.name()
-            )));
-        }
         let check = Check::Crc32(member.crc32());
-        let bytes = Bytes { start: member.data_start(), length: member.size(), check };
+        let compressed = member.compressed_size() != member.size();
+        let bytes = Bytes { start: member.data_start(), length: member.size(), check, compressed };
         members.insert(member.name().to_owned(), bytes);
     }
     drop(archive);
@@ -63,6 +60,9 @@ pub(super) fn open_archive(path: &Path) -> Result<Found, Fault> {
     let prefix = name.trim_end_matches("data.pkl");
     if members.contains_key(&format!("{prefix}constants.pkl")) {
         return Err(Fault::Malformed("a TorchScript program; only files of weights are read".into()));
+    }
+    if let Some(name) = members.iter().find_map(|(name, bytes)| bytes.compressed.then_some(name)) {
+        return Err(Fault::Malformed(format!("`{name}` is compressed, which PyTorch never does")));
     }
     let mut text = |name: &str| -> Result<Option<String>, Fault> {
         let Some(bytes) = members.get(&format!("{prefix}{name}")) else { return Ok(None) };
@@ -147,7 +147,7 @@ pub(super) fn open_legacy(path: &Path) -> Result<Found, Fault> {
             )));
         }
         reader.seek_relative(length as i64)?;
-        storages.insert(key.clone(), Bytes { start, length, check: Check::Nothing });
+        storages.insert(key.clone(), Bytes { start, length, check: Check::Nothing, compressed: false });
     }
     let find = |storage: &Storage| {
         let bytes = storages.get(&storage.key);
