@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use redyn_core::{Diagnose, Fault};
 use redyn_network::Weights;
-use redyn_stimuli::ChannelStatistics;
+use redyn_stimuli::{ChannelStatistics, Frame, Normalisation};
 use redyn_train::{TrainError, read_record};
-use redyn_zoo::{Fit, Missing, Network, Unexpected, ZooError, build, read_weights};
+use redyn_zoo::{Card, Crop, Fit, Missing, Network, Unexpected, Values, ZooError, build, read_weights};
 
 /// A network with weights, and what is known of how it came by them.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct Trained {
 pub enum Normalised {
     /// Those of its training images, as its run recorded them.
     AsTrained(ChannelStatistics),
+    /// By what its authors publish.
+    AsPublished(Normalisation),
     /// Nothing is recorded: the data set's own.
     ByData,
 }
@@ -157,7 +159,7 @@ impl Trained {
             file: path.to_owned(),
             epoch: fit.epoch,
             seed: fit.seed,
-            normalised: normalised(&fit.checkpoint.notes),
+            normalised: normalised(&fit.checkpoint.notes, &fit.network.card),
             data: None,
             network: fit.network,
             bias_removed: false,
@@ -197,10 +199,27 @@ impl Trained {
     }
 }
 
-/// What a weights file notes of the images its network was trained on, if it was written by a run.
-fn normalised(notes: &BTreeMap<String, String>) -> Normalised {
+/// By the images that a run notes in its weights, or else as the network's card says.
+fn normalised(notes: &BTreeMap<String, String>, card: &Card) -> Normalised {
     let noted = notes.get("statistics").and_then(|text| serde_json::from_str(text).ok());
-    noted.map_or(Normalised::ByData, |(mean, std)| Normalised::AsTrained(ChannelStatistics { mean, std }))
+    match (noted, card.preprocessing.values) {
+        (Some((mean, std)), _) => Normalised::AsTrained(ChannelStatistics { mean, std }),
+        (None, Values::Standardised { mean, std }) => {
+            Normalised::AsPublished(Normalisation::from_fractions(mean, std))
+        }
+        (None, Values::PlusMinusOne) => Normalised::AsPublished(Normalisation::PlusMinusOne),
+        (None, Values::StandardisedByData) => Normalised::ByData,
+    }
+}
+
+/// How pictures are brought to the size that a network takes.
+pub(crate) fn frame(card: &Card) -> Frame {
+    match card.preprocessing.crop {
+        Crop::ShortSide { side } if side == card.image_size => Frame::Fill,
+        Crop::ShortSide { side } => Frame::Centre { short_side: side },
+        Crop::CentreSquare => Frame::Square,
+        Crop::Whole => Frame::Fill,
+    }
 }
 
 /// The epochs of which a run keeps weights, from the names of its files.

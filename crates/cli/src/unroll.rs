@@ -170,13 +170,14 @@ pub fn unroll<E: Engine>(
         return Ok(Unrolled::Complete);
     }
     let session = Session::new(engine, &trained.network.graph, plan, &trained.weights)?;
-    let statistics = match trained.normalised {
-        Normalised::AsTrained(statistics) => statistics,
-        Normalised::ByData => data.statistics()?,
+    let normalisation = match trained.normalised {
+        Normalised::AsTrained(statistics) => statistics.normalisation(),
+        Normalised::AsPublished(normalisation) => normalisation,
+        Normalised::ByData => data.statistics()?.normalisation(),
     };
     let loading = LoaderOptions {
         order: Order::Listed(indices[first..].to_vec()),
-        ..LoaderOptions::new(batch.min(store_plan.block), statistics.normalisation())
+        ..LoaderOptions::new(batch.min(store_plan.block), normalisation)
     };
     let mut batches = Loader::new(split, loading)?;
     // Batches never straddle two blocks: what is left of a batch waits for the next one.

@@ -102,24 +102,30 @@ impl Sums {
     }
 }
 
-/// What turns 8-bit pixels into a network's input, `((x / 255) − mean) / std`,
-/// every step in `f32` as torchvision's `ToTensor` and `Normalize` do it.
+/// What turns 8-bit pixels into a network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Normalisation {
-    /// Mean of each channel, of 0-1 values.
-    pub mean: [f32; 3],
-    /// Standard deviation of each channel, of 0-1 values.
-    pub std: [f32; 3],
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// `((x / 255) − mean) / std`, every step in `f32` as torchvision's `ToTensor` and
+    /// `Normalize` do it.
+    Standardised {
+        /// Mean of each channel, of 0-1 values.
+        mean: [f32; 3],
+        /// Standard deviation of each channel, of 0-1 values.
+        std: [f32; 3],
+    },
+    /// `x / 127.5 − 1`, rounded once to `f32`: from −1 to 1.
+    PlusMinusOne,
 }
 
 impl Normalisation {
     /// From mean and deviation of 0-1 values, rounded once to `f32`.
     pub fn from_fractions(mean: [f64; 3], std: [f64; 3]) -> Self {
-        Self { mean: mean.map(|m| m as f32), std: std.map(|s| s as f32) }
+        Self::Standardised { mean: mean.map(|m| m as f32), std: std.map(|s| s as f32) }
     }
 
     /// Pixels as numbers in 0-1, neither centred nor scaled.
-    pub const UNIT: Self = Self { mean: [0.0; 3], std: [1.0; 3] };
+    pub const UNIT: Self = Self::Standardised { mean: [0.0; 3], std: [1.0; 3] };
 
     /// The normalised value of each of the 256 levels of each channel: the formula's
     /// bits at the price of a look-up.
@@ -127,7 +133,10 @@ impl Normalisation {
         let mut table = [[0.0; 256]; 3];
         for channel in 0..3 {
             for level in 0..256 {
-                table[channel][level] = (level as f32 / 255.0 - self.mean[channel]) / self.std[channel];
+                table[channel][level] = match self {
+                    Self::Standardised { mean, std } => (level as f32 / 255.0 - mean[channel]) / std[channel],
+                    Self::PlusMinusOne => (level as f64 / 127.5 - 1.0) as f32,
+                };
             }
         }
         NormalisationTable(table)
@@ -163,22 +172,21 @@ mod tests {
     fn normalised_values_are_numpys() {
         // import closed_form as c; x = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16).repeat(3, 1)
         // v = c.normalise(x, c.BLT_MEAN, c.BLT_STD)[0].reshape(3, 256).T.copy()
-        // hashlib.sha256(v.tobytes()).hexdigest()      (and with the IMAGENET constants)
-        for (mean, std, expected) in [
+        // hashlib.sha256(v.tobytes()).hexdigest()      (with the IMAGENET constants, and plus_minus_one)
+        for (normalisation, expected) in [
             (
-                [0.4987, 0.4702, 0.4050],
-                [0.2711, 0.2635, 0.2810],
+                Normalisation::from_fractions([0.4987, 0.4702, 0.4050], [0.2711, 0.2635, 0.2810]),
                 "84916bfe5d806573a62312424e109335356a5156eb368febc56aebacdb5b23d6",
             ),
             (
-                [0.485, 0.456, 0.406],
-                [0.229, 0.224, 0.225],
+                Normalisation::from_fractions([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
                 "8c626e48a7ca8a3a4c1fef347a331e88748ff9dbc57d734b54bd4613205621dc",
             ),
+            (Normalisation::PlusMinusOne, "10ae327c234d3cccf8c0ba1ac2a34ce431b89f19156c3a0376d1bddf1fa8218a"),
         ] {
             let pixels: Vec<u8> = (0..=255).flat_map(|level| [level; 3]).collect();
             let mut values = vec![0.0; 768];
-            Normalisation::from_fractions(mean, std).table().write(&pixels, &mut values);
+            normalisation.table().write(&pixels, &mut values);
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             assert_eq!(hexadecimal(&Sha256::digest(bytes)), expected);
         }

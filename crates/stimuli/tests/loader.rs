@@ -35,16 +35,14 @@ fn batches(split: &Arc<dyn Stimuli>, options: LoaderOptions) -> Vec<Batch> {
 fn batches_equal_a_plain_loop() {
     let split = train();
     let found = batches(&split, augmented(40));
+    let Normalisation::Standardised { mean, std } = some_normalisation() else { unreachable!() };
     let order = Order::Shuffled { seed: 3, epoch: 2 }.indices(150).unwrap();
     for (batch, indices) in found.iter().zip(order.chunks(40)) {
         let mut images = Vec::new();
         for &index in indices {
             let draw = TrivialAugmentWide::draw(&mut Stream::new(9, &[2, index as u64]));
             for (at, &pixel) in draw.apply(&split.image(index).unwrap()).pixels.iter().enumerate() {
-                let normalisation = some_normalisation();
-                images.push(
-                    (f32::from(pixel) / 255.0 - normalisation.mean[at % 3]) / normalisation.std[at % 3],
-                );
+                images.push((f32::from(pixel) / 255.0 - mean[at % 3]) / std[at % 3]);
             }
         }
         assert_eq!(batch.indices, indices);

@@ -23,10 +23,12 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use redyn_core::replace_file;
-use redyn_stimuli::{BadImages, DataSet, OpenOptions, open};
+use redyn_stimuli::{BadImages, DataSet, Frame, OpenOptions, open};
+use redyn_zoo::Card;
 
 use crate::args::{Command, ReadingArgs};
 use crate::console::{Console, stdout};
+use crate::trained::frame;
 use crate::{Cli, Failure};
 
 /// Do what the command line says.
@@ -68,10 +70,30 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
-/// Open image data, and tell what opening noticed.
+/// Open image data at a size, and tell what opening noticed.
 pub(crate) fn open_data(
     specification: &str,
     image_size: Option<usize>,
+    reading: &ReadingArgs,
+    console: &Console,
+) -> Result<DataSet, Failure> {
+    open_framed(specification, image_size, Frame::Fill, reading, console)
+}
+
+/// Open image data as a network takes them, and tell what opening noticed.
+pub(crate) fn open_data_for(
+    card: &Card,
+    specification: &str,
+    reading: &ReadingArgs,
+    console: &Console,
+) -> Result<DataSet, Failure> {
+    open_framed(specification, Some(card.image_size), frame(card), reading, console)
+}
+
+fn open_framed(
+    specification: &str,
+    image_size: Option<usize>,
+    frame: Frame,
     reading: &ReadingArgs,
     console: &Console,
 ) -> Result<DataSet, Failure> {
@@ -80,7 +102,7 @@ pub(crate) fn open_data(
         bad_images: if reading.skip_bad { BadImages::Skip } else { BadImages::Refuse },
         hierarchy: reading.hierarchy.clone(),
         classes: reading.only_classes.clone(),
-        ..OpenOptions::default()
+        frame,
     };
     let data = open(specification, &options)?;
     for note in &data.notes {

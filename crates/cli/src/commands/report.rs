@@ -12,6 +12,7 @@ use crate::Failure;
 use crate::args::ReportArgs;
 use crate::console::Console;
 use crate::thumbnails::thumbnails;
+use crate::trained::frame;
 
 pub(super) fn run(args: &ReportArgs, console: &Console) -> Result<(), Failure> {
     let file = args.results.join(RESULTS);
@@ -88,7 +89,8 @@ fn pictures(
     ) else {
         return Ok(none());
     };
-    let options = OpenOptions { image_size: Some(card.image_size), ..OpenOptions::default() };
+    let options =
+        OpenOptions { image_size: Some(card.image_size), frame: frame(&card), ..OpenOptions::default() };
     match open(name, &options) {
         Ok(images) => thumbnails(&analyzed.results, &source.image_ids, &images, split),
         Err(error) => {

@@ -4,14 +4,14 @@ use redyn_engine::Cpu;
 use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
 use redyn_zoo::{Network, build, build_for};
 
-use super::{command_line, open_data, print_path};
+use super::{command_line, open_data_for, print_path};
 use crate::Failure;
 use crate::args::TrainArgs;
 use crate::console::Console;
 
 pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let network = build(&args.model)?;
-    let mut data = open_data(&args.data, Some(network.card.image_size), &args.reading, console)?;
+    let mut data = open_data_for(&network.card, &args.data, &args.reading, console)?;
     data.keep_in_memory(args.memory);
     let network = build_for(&args.model, data.classes.len())?;
     let recipe = Recipe {

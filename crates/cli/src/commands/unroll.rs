@@ -3,7 +3,7 @@
 use redyn_engine::Cpu;
 use redyn_network::Effect;
 
-use super::{command_line, open_data, print_path};
+use super::{command_line, open_data_for, print_path};
 use crate::args::UnrollArgs;
 use crate::console::Console;
 use crate::{Failure, Trained, UnrollOptions, Unrolled, unroll};
@@ -13,7 +13,7 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
     let data = args.data.clone().or_else(|| trained.data.clone());
     let data_name =
         data.ok_or_else(|| Failure::user("nothing says which images to unroll on", "name them with --data"))?;
-    let data = open_data(&data_name, Some(trained.network.card.image_size), &args.reading, console)?;
+    let data = open_data_for(&trained.network.card, &data_name, &args.reading, console)?;
     let mut interventions = args.cut.clone();
     if let Some(cut) = interventions.iter().find(|cut| cut.effect != Effect::Cut) {
         return Err(Failure::user(format!("--cut {} has a factor", cut.edge), "scale an edge with --scale"));
