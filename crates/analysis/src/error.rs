@@ -113,6 +113,23 @@ pub enum Error {
         /// Name of the analysis.
         analysis: &'static str,
     },
+    /// The analysis reads one-step Jacobians and there are none.
+    #[error("`{trajectories}` comes without the Jacobians of its steps")]
+    JacobianAbsent {
+        /// Name of the trajectories.
+        trajectories: String,
+    },
+    /// The Jacobians are of other images or steps.
+    #[error(
+        "`{trajectories}`: its Jacobians are not {} images with {} steps each, in the order of the images",
+        expected.0, expected.1
+    )]
+    JacobianUnfit {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Images looked at, and their steps but for the last.
+        expected: (usize, usize),
+    },
     /// A label names no class.
     #[error("`{trajectories}`, image {image}: label {label}, but there are {n_classes} classes")]
     Label {
@@ -217,6 +234,7 @@ impl Error {
                 | Self::ZeroReadout { .. }
                 | Self::TooFewSteps { .. }
                 | Self::ControlAbsent { .. }
+                | Self::JacobianAbsent { .. }
         )
     }
 }
@@ -253,6 +271,10 @@ impl Diagnose for Error {
                 "analyze it together with stores of one step of the same images (`redyn unroll --steps 1`)"
                     .into()
             }
+            Self::JacobianAbsent { .. } => {
+                "compute them with `redyn stability` and give the file to `redyn analyze --jacobians`".into()
+            }
+            Self::JacobianUnfit { .. } => "compute them for the images and steps of the store".into(),
             Self::Label { .. } => "labels are indices into the list of classes, from 0".into(),
             Self::NotFinite { .. } => {
                 "look at the network's training record, or unroll again: the activations are damaged".into()

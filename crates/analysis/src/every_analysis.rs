@@ -13,7 +13,13 @@ use crate::{
 fn run(fixture: &Fixture, options: &Options) -> Result<NetworkResults, Error> {
     let twin = fixture.twin();
     let control = fixture.control();
-    let subjects = [Subject { trajectories: fixture, untrained: Some(&twin), controls: &[&control] }];
+    let jacobians = fixture.jacobians(1);
+    let subjects = [Subject {
+        trajectories: fixture,
+        untrained: Some(&twin),
+        controls: &[&control],
+        jacobians: Some(&jacobians),
+    }];
     let stop = Stop::default();
     let request = Request { subjects: &subjects, analyses: Selection::All, options, stop: &stop };
     analyse(&request).map(|mut results| results.networks.remove(0))

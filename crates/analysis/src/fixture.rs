@@ -7,7 +7,7 @@ use redyn_core::random::Stream;
 use redyn_core::{Block, Description, Diagnose, Hierarchy, Readout, Stop, TrajectorySource};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{Control, Material, Options, Shared, Uncertainty};
+use crate::{Control, JacobianRows, Material, Options, Shared, Uncertainty};
 
 const N_CLASSES: usize = 8;
 const N_UNITS: usize = 11;
@@ -164,6 +164,25 @@ impl Fixture {
         logits.iter().position(|&logit| logit == largest).expect("there is a largest")
     }
 
+    /// Jacobians of one image in `every`, made up from its class alone.
+    pub(crate) fn jacobians(&self, every: usize) -> JacobianRows {
+        let images: Vec<usize> = (0..self.labels.len()).step_by(every).collect();
+        let array = |scale: f64| {
+            Array2::from_shape_fn((images.len(), self.about.n_steps - 1), |(row, step)| {
+                scale * (1.0 + (0.7 * self.labels[images[row]] as f64 + step as f64).sin())
+            })
+        };
+        JacobianRows {
+            singular: array(1.0),
+            eigenvalue_real: array(0.6),
+            eigenvalue_imaginary: array(0.3),
+            singular_residual: array(1e-4),
+            eigenvalue_residual: array(1e-3),
+            tolerance: 1e-3,
+            images,
+        }
+    }
+
     pub(crate) fn cosine(&self, image: usize, step: usize, class: usize) -> f64 {
         let w = self.readout().weight.row(class).mapv(f64::from);
         let along: f64 = w.iter().enumerate().map(|(u, w)| w * self.unit(image, step, u)).sum();
@@ -205,6 +224,7 @@ pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnO
         outcomes: &outcomes,
         untrained: Some((&twin.about.name, &untrained)),
         controls: &controls,
+        jacobians: None,
         options,
         shared: &Shared::default(),
     });

@@ -43,6 +43,7 @@ mod schematic;
 mod seeds;
 mod shared;
 mod spearman;
+mod stability;
 mod stable_step;
 mod table;
 mod within_zone;
@@ -73,6 +74,7 @@ pub use rows::{Plan, Quantities, ReadoutRows, Rows};
 pub use run::{Control, Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse};
 pub use schematic::Schematic;
 pub use shared::Shared;
+pub use stability::{JacobianRows, Stability};
 pub use stable_step::{
     Course, CourseShare, FirstOccurrence, MinimumRun, Outcome, StableRule, StableStep, counts_by_step,
     timesteps_analyse,

@@ -105,6 +105,7 @@ registry! {
     zone_membership::ZoneMembership,
     feedforward_norm::FeedforwardNorm,
     convergence::Convergence,
+    stability::Stability,
     projection::Projection,
 }
 

@@ -6,7 +6,7 @@ use redyn_core::{Description, Diagnose, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{ANALYSES, Analysis, Convergence, Entry, Error, Finding, Options, Outcome, Role, Shared, find};
+use crate::{ANALYSES, Analysis, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome, Role, Shared, find};
 
 /// One network to analyse, with what it is compared to.
 #[derive(Clone, Copy)]
@@ -17,12 +17,14 @@ pub struct Subject<'a> {
     pub untrained: Option<&'a dyn TrajectorySource>,
     /// Feedforward networks' representations of the same images: trajectories of one step.
     pub controls: &'a [&'a dyn TrajectorySource],
+    /// What its one-step Jacobians are like along these trajectories.
+    pub jacobians: Option<&'a JacobianRows>,
 }
 
 impl<'a> Subject<'a> {
     /// A network that is compared to nothing.
     pub fn of(trajectories: &'a dyn TrajectorySource) -> Self {
-        Self { trajectories, untrained: None, controls: &[] }
+        Self { trajectories, untrained: None, controls: &[], jacobians: None }
     }
 }
 
@@ -75,6 +77,8 @@ pub struct Material<'a> {
     pub untrained: Option<(&'a str, &'a Rows)>,
     /// The feedforward controls.
     pub controls: &'a [Control],
+    /// What its one-step Jacobians are like.
+    pub jacobians: Option<&'a JacobianRows>,
     /// Every choice.
     pub options: &'a Options,
     /// What several analyses need, found once; begin with `Shared::default()`.
@@ -244,6 +248,7 @@ pub(crate) struct Prepared<'a> {
     outcomes: Vec<Outcome>,
     untrained: Option<(&'a Description, Rows)>,
     controls: Vec<Control>,
+    jacobians: Option<&'a JacobianRows>,
 }
 
 impl<'a> Prepared<'a> {
@@ -280,7 +285,8 @@ impl<'a> Prepared<'a> {
         });
         let controls = controls.collect::<Result<Vec<Control>, Error>>()?;
         let outcomes = options.stable.outcomes(&rows);
-        Ok(Self { trajectories: subject.trajectories, rows, outcomes, untrained, controls })
+        let (trajectories, jacobians) = (subject.trajectories, subject.jacobians);
+        Ok(Self { trajectories, rows, outcomes, untrained, controls, jacobians })
     }
 
     /// What an analysis works on.
@@ -291,6 +297,7 @@ impl<'a> Prepared<'a> {
             outcomes: &self.outcomes,
             untrained: self.untrained.as_ref().map(|(about, rows)| (about.name.as_str(), rows)),
             controls: &self.controls,
+            jacobians: self.jacobians,
             options,
             shared,
         }

@@ -20,12 +20,15 @@ pub(crate) fn key() -> Vec<Key> {
 }
 
 pub(crate) fn panel(title: &str, label: &str, contrast: &Contrast) -> Panel {
-    let plot = two(
+    Panel::plot(title, 230.0, plot(label, contrast), "no image is stably correct")
+}
+
+pub(crate) fn plot(label: &str, contrast: &Contrast) -> Plot {
+    two(
         [("correct now", CORRECT, &contrast.correct), ("not yet", NOT_YET, &contrast.not_yet)],
         label,
         &contrast.unit,
-    );
-    Panel::plot(title, 230.0, plot, "no image is stably correct")
+    )
 }
 
 /// Two curves with the sizes of their groups under the axis.

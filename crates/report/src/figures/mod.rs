@@ -18,6 +18,7 @@ mod over_seeds;
 mod projection;
 mod readout_zone_simulation;
 mod schematic;
+mod stability;
 mod stable_step;
 mod transitions;
 mod within_zone;
@@ -71,6 +72,7 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     zone_membership::figure,
     feedforward_norm::figure,
     convergence::figure,
+    stability::figure,
     projection::figure,
     architecture::figure,
 ];
