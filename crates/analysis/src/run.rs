@@ -6,7 +6,10 @@ use redyn_core::{Description, Diagnose, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{ANALYSES, Analysis, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome, Role, Shared, find};
+use crate::{
+    ANALYSES, Analysis, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome, Role, Shared,
+    find,
+};
 
 /// One network to analyse, with what it is compared to.
 #[derive(Clone, Copy)]

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Train(TrainArgs),
     /// Record a network's trajectories: its areas and logits at every step
     Unroll(UnrollArgs),
+    /// Whether steps draw nearby states together: the one-step Jacobians along trajectories
+    Stability(StabilityArgs),
     /// Analyze trajectories: every number with an interval
     Analyze(AnalyzeArgs),
     /// Hold trajectories against the published claims: holds, reversed or undecided
@@ -256,6 +258,54 @@ pub(crate) struct UnrollArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct StabilityArgs {
+    /// A run folder, or a checkpoint (safetensors, PyTorch .pth)
+    pub(crate) weights: PathBuf,
+    /// The file to write, for `redyn analyze --jacobians`. One that was begun is continued
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Images [default: those the run was trained on]
+    #[arg(long)]
+    pub(crate) data: Option<String>,
+    /// Split of the images
+    #[arg(long, default_value = "test")]
+    pub(crate) split: String,
+    /// Only so many images, spread evenly over the split
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) limit: usize,
+    /// Kept epoch of the run; -1 is the untrained network [default: the last]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) epoch: Option<i64>,
+    /// The network, where the weights file does not say
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Steps of the trajectories; there is a Jacobian between every two [default: as published]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Cut an edge, as `redyn unroll` does
+    #[arg(long, value_name = "EDGE[@STEPS]")]
+    pub(crate) cut: Vec<Intervention>,
+    /// Scale an edge, as `redyn unroll` does
+    #[arg(long, value_name = "EDGE=FACTOR[@STEPS]")]
+    pub(crate) scale: Vec<Intervention>,
+    /// Vectors of a Krylov basis, at most
+    #[arg(long, default_value_t = 40)]
+    pub(crate) vectors: usize,
+    /// Residual at which a value counts as known, as a share of it
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) tolerance: f64,
+    /// Seed of the first vectors
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Memory to stay within: 512M, 2G
+    #[arg(long, default_value = "1G", value_parser = memory)]
+    pub(crate) memory: u64,
+    /// How images are read
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
     /// Stores of trajectories. An untrained network (epoch -1) is paired with the trained ones of the
     /// same network and seed; stores of one step are feedforward controls of all that saw the same images
@@ -264,6 +314,9 @@ pub(crate) struct AnalyzeArgs {
     /// Folder for results.json and one CSV per table
     #[arg(long, default_value = "results")]
     pub(crate) out: PathBuf,
+    /// Jacobians of the same networks and images, as `redyn stability` writes them. May be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jacobians: Vec<PathBuf>,
     /// Only these analyses (`redyn analyses list`)
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     pub(crate) only: Vec<String>,

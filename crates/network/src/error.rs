@@ -130,6 +130,7 @@ impl Diagnose for NetworkError {
             Self::Intervention { .. } => {
                 Some("write EDGE, EDGE@3.. or EDGE@3..7 (steps from 0, the last excluded); with --scale, EDGE=0.5@3..".into())
             }
+            Self::NoState => Some("choose a network with lateral or top-down connections".into()),
             Self::StepBeyond { steps, .. } => Some(format!("steps run from 0 to {}; ask for more with --steps", steps - 1)),
             Self::StepsBeyondParameters { most, .. } => Some(format!("ask for at most {most} steps")),
             Self::NothingReaches { .. } => Some("an intervention cut every path to it: cut fewer edges or from a later step".into()),

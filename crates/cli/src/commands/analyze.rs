@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
-    Against, Analysis, Convergence, FirstOccurrence, Judged, MinimumRun, Options, Request, Results,
-    Selection, StableRule, Subject, Uncertainty, analyse,
+    Against, Analysis, Convergence, FirstOccurrence, JacobianRows, Judged, MinimumRun, Options, Request,
+    Results, Selection, StableRule, Subject, Uncertainty, analyse,
 };
 use redyn_core::TrajectorySource;
 use redyn_store::{Spatial, Store, StoreTrajectories};
 use serde::{Deserialize, Serialize};
 
-use super::companions::companions;
+use super::companions::{Companions, companions};
 use super::judge::{judge, write_judged};
 use super::{command_line, print_json, print_path, write_file};
-use crate::Failure;
 use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
+use crate::{Failure, Jacobians};
 
 /// Results and where they come from, as `results.json` holds them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,6 +88,7 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
         options: &statistics.options(),
         selection,
         long: &[],
+        jacobians: &args.jacobians,
         claims: Claims { stores: &args.stores, against: Against::Other },
     };
     let analyzed = analyze(&args.stores, &how, &args.out, console)?;
@@ -105,6 +106,8 @@ pub(crate) struct How<'a> {
     pub(crate) selection: Selection<'a>,
     /// Longer recordings of the same networks, on which convergence is looked at.
     pub(crate) long: &'a [PathBuf],
+    /// Files of one-step Jacobians.
+    pub(crate) jacobians: &'a [PathBuf],
     pub(crate) claims: Claims<'a>,
 }
 
@@ -124,7 +127,8 @@ pub(crate) fn analyze(
 ) -> Result<Analyzed, Failure> {
     let (mut results, sources) = analyzed(paths, how, console)?;
     if !how.long.is_empty() {
-        let only = How { selection: Selection::Named(&[Convergence::NAME]), long: &[], ..*how };
+        let only =
+            How { selection: Selection::Named(&[Convergence::NAME]), long: &[], jacobians: &[], ..*how };
         let (long, _) = analyzed(how.long, &only, console)?;
         results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
     }
@@ -179,12 +183,15 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
     let source = |index: usize| &trajectories[index] as &dyn TrajectorySource;
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
+    let jacobians = of_stores(how.jacobians, &found, &stores, &n_steps)?;
     let subjects: Vec<Subject> = found
         .iter()
         .zip(&controls)
-        .map(|(one, controls)| Subject {
+        .zip(&jacobians)
+        .map(|((one, controls), jacobians)| Subject {
             untrained: one.untrained.map(source),
             controls,
+            jacobians: jacobians.as_ref(),
             ..Subject::of(source(one.subject))
         })
         .collect();
@@ -218,6 +225,38 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
         })
         .collect();
     Ok((results, sources))
+}
+
+/// For each network, the Jacobians in one of the files that are of its weights, images and edges.
+fn of_stores(
+    files: &[PathBuf],
+    found: &[Companions],
+    stores: &[Store],
+    n_steps: &[usize],
+) -> Result<Vec<Option<JacobianRows>>, Failure> {
+    let mut rows = vec![None; found.len()];
+    for path in files {
+        let jacobians = Jacobians::read(path)?;
+        let mut belongs = false;
+        for (one, rows) in found.iter().zip(&mut rows) {
+            let (store, about) = (&stores[one.subject], stores[one.subject].about());
+            let edges = serde_json::to_value(&jacobians.interventions).expect("plain data");
+            let same = about.weights_digest.as_deref() == Some(jacobians.weights_digest.as_str())
+                && about.dataset_digest.as_deref() == Some(jacobians.dataset_digest.as_str())
+                && about.model.get("interventions") == Some(&edges);
+            if same {
+                *rows = Some(jacobians.of_store(path, store.image_ids(), n_steps[one.subject])?);
+                belongs = true;
+            }
+        }
+        if !belongs {
+            return Err(Failure::user(
+                format!("{} holds the Jacobians of none of these stores", path.display()),
+                "compute them with the weights, images and cut edges of the store",
+            ));
+        }
+    }
+    Ok(rows)
 }
 
 fn several_steps(store: &Store) -> bool {

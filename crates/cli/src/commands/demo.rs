@@ -133,6 +133,7 @@ fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf
         options: &Options::default(),
         selection: Selection::All,
         long: &[],
+        jacobians: &[],
         claims: Claims { stores, against: Against::Other },
     };
     let results = out.join("results");

@@ -12,6 +12,7 @@ mod judge;
 mod models;
 mod report;
 mod reproduce;
+mod stability;
 mod store;
 pub(crate) mod train;
 pub(crate) mod unroll;
@@ -51,6 +52,7 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, console),
         Command::Train(args) => train::run(&args, console),
         Command::Unroll(args) => unroll::run(&args, console),
+        Command::Stability(args) => stability::run(&args, console),
         Command::Analyze(args) => analyze::run(&args, console),
         Command::Claims(args) => claims::run(&args, console),
         Command::Reproduce(args) => reproduce::run(&args, console),

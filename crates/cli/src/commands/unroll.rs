@@ -1,7 +1,7 @@
 //! `redyn unroll`.
 
 use redyn_engine::Cpu;
-use redyn_network::Effect;
+use redyn_network::{Effect, Intervention};
 
 use super::{command_line, open_data_for, print_path};
 use crate::args::UnrollArgs;
@@ -14,17 +14,7 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
     let data_name =
         data.ok_or_else(|| Failure::user("nothing says which images to unroll on", "name them with --data"))?;
     let data = open_data_for(&trained.network.card, &data_name, &args.reading, console)?;
-    let mut interventions = args.cut.clone();
-    if let Some(cut) = interventions.iter().find(|cut| cut.effect != Effect::Cut) {
-        return Err(Failure::user(format!("--cut {} has a factor", cut.edge), "scale an edge with --scale"));
-    }
-    if let Some(scaled) = args.scale.iter().find(|scaled| scaled.effect == Effect::Cut) {
-        return Err(Failure::user(
-            format!("--scale {} has no factor", scaled.edge),
-            "write EDGE=FACTOR, for example v4.lateral=0.5@3..",
-        ));
-    }
-    interventions.extend(args.scale.iter().cloned());
+    let interventions = interventions(&args.cut, &args.scale)?;
     let options = UnrollOptions {
         name: args.name.clone(),
         split: args.split.clone(),
@@ -38,6 +28,25 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
     };
     follow(&trained, &data, &args.out, &options, console)?;
     print_path(&args.out)
+}
+
+/// Cut and scaled edges together, each said as it should be.
+pub(super) fn interventions(
+    cut: &[Intervention],
+    scale: &[Intervention],
+) -> Result<Vec<Intervention>, Failure> {
+    let mut interventions = cut.to_vec();
+    if let Some(cut) = interventions.iter().find(|cut| cut.effect != Effect::Cut) {
+        return Err(Failure::user(format!("--cut {} has a factor", cut.edge), "scale an edge with --scale"));
+    }
+    if let Some(scaled) = scale.iter().find(|scaled| scaled.effect == Effect::Cut) {
+        return Err(Failure::user(
+            format!("--scale {} has no factor", scaled.edge),
+            "write EDGE=FACTOR, for example v4.lateral=0.5@3..",
+        ));
+    }
+    interventions.extend(scale.iter().cloned());
+    Ok(interventions)
 }
 
 /// Unroll under a bar; an interrupted store says how to go on.

@@ -11,3 +11,4 @@ mod output;
 mod pretrained;
 mod reproduce;
 mod reproduce_published;
+mod stability;

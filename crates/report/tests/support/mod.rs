@@ -8,7 +8,8 @@ use std::io::Cursor;
 
 use ndarray::{Array2, Array3, s};
 use redyn_analysis::{
-    Against, Case, Options, Projection, Request, Selection, Subject, Uncertainty, analyse, judge,
+    Against, Case, JacobianRows, Options, Projection, Request, Selection, Subject, Uncertainty, analyse,
+    judge,
 };
 use redyn_core::random::Stream;
 use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories, TrajectorySource};
@@ -94,11 +95,14 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
     let controls =
         [("BNet", 0.8), ("BNet untrained", 0.0)].map(|(name, by)| feedforward(name, by, &twins[0].0));
     let controls: Vec<&dyn TrajectorySource> = controls.iter().map(|control| control as _).collect();
+    let jacobians: Vec<JacobianRows> = (0..n_networks).map(|index| jacobians(index, size)).collect();
     let subjects: Vec<Subject> = twins
         .iter()
-        .map(|(trained, untrained)| Subject {
+        .zip(&jacobians)
+        .map(|((trained, untrained), jacobians)| Subject {
             untrained: Some(untrained),
             controls: &controls,
+            jacobians: Some(jacobians),
             ..Subject::of(trained)
         })
         .collect();
@@ -269,6 +273,26 @@ fn feedforward(name: &str, by: f64, quick: &Trajectories) -> Trajectories {
     let about = describe(name, "feedforward", size, None);
     let logits = Array3::zeros((n_images, 1, n_classes));
     Trajectories::new(about, block.labels, representations, logits).expect("the shapes fit")
+}
+
+/// Steps that amplify less and less: first growth, then decay.
+fn jacobians(index: usize, size: Size) -> JacobianRows {
+    let images: Vec<usize> = (0..size.images).collect();
+    let array = |scale: f64| {
+        Array2::from_shape_fn((images.len(), size.steps - 1), |(image, step)| {
+            let spread = 1.0 + 0.2 * (image as f64 * 1.7).sin() + 0.05 * index as f64;
+            scale * spread * (0.5 + 1.0 / (1.0 + step as f64))
+        })
+    };
+    JacobianRows {
+        singular: array(1.2),
+        eigenvalue_real: array(0.7),
+        eigenvalue_imaginary: array(0.1),
+        singular_residual: array(1e-5),
+        eigenvalue_residual: array(1e-5),
+        tolerance: 1e-3,
+        images,
+    }
 }
 
 fn describe(name: &str, network: &str, size: Size, readout: Option<Readout>) -> Description {

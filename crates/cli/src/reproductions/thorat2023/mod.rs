@@ -220,6 +220,7 @@ fn told(
         options: &Options::default(),
         selection: Selection::All,
         long: &stores(&|recording| recording.limit.is_some()),
+        jacobians: &[],
         claims: Claims { stores: &all, against },
     };
     let shown = stores(&|recording| recording.limit.is_none() && whole(recording));

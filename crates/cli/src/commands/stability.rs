@@ -1,0 +1,44 @@
+//! `redyn stability`.
+
+use redyn_analysis::krylov::Precision;
+use redyn_engine::Cpu;
+
+use super::unroll::interventions;
+use super::{command_line, open_data_for, print_path};
+use crate::args::StabilityArgs;
+use crate::console::Console;
+use crate::{Failure, StabilityOptions, Trained, stability};
+
+pub(super) fn run(args: &StabilityArgs, console: &Console) -> Result<(), Failure> {
+    if args.vectors == 0 || args.tolerance.is_nan() || args.tolerance <= 0.0 {
+        return Err(Failure::user(
+            format!("{} vectors, tolerance {}", args.vectors, args.tolerance),
+            "both must be above 0, for example --vectors 40 --tolerance 0.001",
+        ));
+    }
+    let trained = Trained::open(&args.weights, args.epoch, args.model.as_deref())?;
+    let data = args.data.clone().or_else(|| trained.data.clone());
+    let data =
+        data.ok_or_else(|| Failure::user("nothing says which images to look at", "name them with --data"))?;
+    let data = open_data_for(&trained.network.card, &data, &args.reading, console)?;
+    let options = StabilityOptions {
+        split: args.split.clone(),
+        limit: Some(args.limit),
+        steps: args.steps.unwrap_or(trained.network.card.steps),
+        interventions: interventions(&args.cut, &args.scale)?,
+        precision: Precision { vectors: args.vectors, tolerance: args.tolerance, seed: args.seed },
+        memory: args.memory,
+        command: command_line(),
+    };
+    let bar = console.bar(&format!("stability {}", trained.network.card.short), 0);
+    let mut watch = |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let ended = stability(&Cpu::default(), &trained, &data, &args.out, &options, &console.stop, &mut watch);
+    bar.finish_and_clear();
+    if !ended? {
+        return Err(Failure::stopped("what is done is kept: the same command continues it"));
+    }
+    print_path(&args.out)
+}
