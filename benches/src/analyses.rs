@@ -46,7 +46,7 @@ const PUBLISHED: [&str; 6] =
 pub(crate) fn analyse_store(path: &Path, set: Set) -> Result<NetworkResults, Failure> {
     let store = Store::open(path).map_err(Failure::redyn)?;
     let trajectories = store.trajectories(AREA, Spatial::Flatten).map_err(Failure::redyn)?;
-    let subjects = [Subject { trajectories: &trajectories, untrained: None }];
+    let subjects = [Subject::of(&trajectories)];
     let mut options = AnalysisOptions::default();
     let analyses = match set {
         Set::Published => {

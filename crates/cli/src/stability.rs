@@ -14,8 +14,8 @@ use redyn_stimuli::{DataSet, Loader, LoaderOptions, Order, StimuliError};
 use redyn_zoo::{Misfit, digest};
 use serde::{Deserialize, Serialize};
 
+use crate::Trained;
 use crate::unroll::spread;
-use crate::{Normalised, Trained};
 
 /// Of which images, along how many steps, how precisely.
 #[derive(Clone, Debug)]
@@ -327,13 +327,10 @@ pub fn stability<E: Tangents>(
     let done = jacobians.rows.images.len();
     let n_images = indices.len();
     watch(done, n_images);
-    let statistics = match trained.normalised {
-        Normalised::AsTrained(statistics) => statistics,
-        Normalised::ByData => data.statistics()?,
-    };
+    let normalisation = trained.normalised.of(data)?;
     let loading = LoaderOptions {
         order: Order::Listed(indices[done..].to_vec()),
-        ..LoaderOptions::new(batch, statistics.normalisation())
+        ..LoaderOptions::new(batch, normalisation)
     };
     for loaded in Loader::new(split, loading)? {
         if stop.requested() {

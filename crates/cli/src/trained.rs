@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use redyn_core::{Diagnose, Fault};
 use redyn_network::Weights;
-use redyn_stimuli::{ChannelStatistics, Frame, Normalisation};
+use redyn_stimuli::{ChannelStatistics, DataSet, Frame, Normalisation, StimuliError};
 use redyn_train::{TrainError, read_record};
 use redyn_zoo::{Card, Crop, Fit, Missing, Network, Unexpected, Values, ZooError, build, read_weights};
 
@@ -39,6 +39,20 @@ pub enum Normalised {
     AsPublished(Normalisation),
     /// Nothing is recorded: the data set's own.
     ByData,
+}
+
+impl Normalised {
+    /// The normalisation of a data set's images.
+    ///
+    /// # Errors
+    /// Images that would have to be read for their statistics, and cannot be.
+    pub fn of(self, data: &DataSet) -> Result<Normalisation, StimuliError> {
+        match self {
+            Self::AsTrained(statistics) => Ok(statistics.normalisation()),
+            Self::AsPublished(normalisation) => Ok(normalisation),
+            Self::ByData => Ok(data.statistics()?.normalisation()),
+        }
+    }
 }
 
 /// Why a network with weights cannot be found.

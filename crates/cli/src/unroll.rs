@@ -10,7 +10,7 @@ use redyn_stimuli::{DataSet, Loader, LoaderOptions, Order, StimuliError};
 use redyn_store::{About, BlockData, Outputs, PlannedReadout, StorePlan, StoreWriter, Tap, UnitAxis};
 use redyn_zoo::{Misfit, digest};
 
-use crate::{Normalised, Trained};
+use crate::Trained;
 
 /// What is recorded, of which images, for how long.
 #[derive(Clone, Debug)]
@@ -170,11 +170,7 @@ pub fn unroll<E: Engine>(
         return Ok(Unrolled::Complete);
     }
     let session = Session::new(engine, &trained.network.graph, plan, &trained.weights)?;
-    let normalisation = match trained.normalised {
-        Normalised::AsTrained(statistics) => statistics.normalisation(),
-        Normalised::AsPublished(normalisation) => normalisation,
-        Normalised::ByData => data.statistics()?.normalisation(),
-    };
+    let normalisation = trained.normalised.of(data)?;
     let loading = LoaderOptions {
         order: Order::Listed(indices[first..].to_vec()),
         ..LoaderOptions::new(batch.min(store_plan.block), normalisation)
