@@ -74,6 +74,8 @@ pub(super) fn find(folder: &Path, splits: &Splits, console: &Console) -> Result<
              makes a file that says what it is of one that does not",
         ));
     }
+    let place = |one: &Found| MEMBERS.iter().position(|member| member.name == one.member.name);
+    found.sort_by_key(|one| (place(one), one.seed));
     for one in &mut found {
         if one.untrained.is_none() {
             console.say(format!(

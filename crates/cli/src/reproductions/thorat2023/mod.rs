@@ -225,7 +225,9 @@ fn told(
     };
     let shown = stores(&|recording| recording.limit.is_none() && whole(recording));
     let analyzed = analyze(&shown, &how, &study.out.join("results"), console)?;
-    let title = format!("Thorat, Doerig & Kietzmann (2023), reproduced on {}", study.data.name);
+    let builtin = redyn_stimuli::is_builtin(&study.named);
+    let images = if builtin { "built-in stimuli" } else { &study.data.name };
+    let title = format!("Thorat, Doerig & Kietzmann (2023), reproduced on {images}");
     let page = report(&analyzed, &title, None, &study.out.join("report"), console)?.page;
     console.say(format!("done; open {}", page.display()));
     Ok(analyzed.judged)
