@@ -148,7 +148,7 @@ pub fn unroll<E: Engine>(
         outputs: Outputs::Logits,
         output_steps: steps[0].clone(),
         taps: taps.collect(),
-        readout: Some(readout(trained)),
+        readout: readout(trained),
         block: 1,
     };
     let per_image = plan.memory_per_image() as u64 + 4 * trained.network.graph.image_shape().len() as u64;
@@ -247,16 +247,17 @@ fn axes(shape: Shape) -> Vec<UnitAxis> {
     }
 }
 
-fn readout(trained: &Trained) -> PlannedReadout {
+/// The linear map from an area to the logits, if the network's readout is one.
+fn readout(trained: &Trained) -> Option<PlannedReadout> {
     let card = &trained.network.card.readout;
-    let weight = &trained.weights.0[&card.weight];
+    let weight = &trained.weights.0[card.weight.as_ref()?];
     let weight = Array2::from_shape_vec((weight.shape[0], weight.shape[1]), weight.data.clone());
     let bias = card.bias.as_ref().map(|bias| Array1::from_vec(trained.weights.0[bias].data.clone()));
-    PlannedReadout {
+    Some(PlannedReadout {
         readout: Readout { weight: weight.expect("checked weights"), bias },
         tap: card.area.clone(),
         delay: card.delay,
-    }
+    })
 }
 
 fn about<E: Engine>(

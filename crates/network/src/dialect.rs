@@ -96,7 +96,7 @@ pub type Policy = fn(&Op, Shape, Role) -> Init;
 #[derive(Clone, Copy)]
 pub struct Dialect {
     /// The name of a layer's weight.
-    pub name: fn(&str, Role) -> String,
+    pub name: fn(&str, &Op, Role) -> String,
     /// How weights start.
     pub init: Policy,
     /// Share of a batch's statistics in the running averages of a batch norm.
@@ -122,7 +122,7 @@ impl Dialect {
     }
 }
 
-fn pytorch_name(layer: &str, role: Role) -> String {
+fn pytorch_name(layer: &str, _: &Op, role: Role) -> String {
     let word = match role {
         Role::Weight => "weight",
         Role::Bias => "bias",

@@ -61,6 +61,14 @@ pub enum NetworkError {
         /// What is wrong with it.
         why: String,
     },
+    /// An effect that an edge cannot have.
+    #[error("edge `{edge}`: {why}")]
+    Effect {
+        /// The edge.
+        edge: String,
+        /// What is wrong.
+        why: String,
+    },
     /// A step beyond the last.
     #[error("step {step} was asked for, the last of {steps} is {}", steps - 1)]
     StepBeyond {

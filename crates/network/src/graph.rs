@@ -34,12 +34,16 @@ pub(crate) enum Node {
     /// An operation; absent as soon as an input is, but for combinations, which
     /// leave absent terms out.
     Apply { op: Op, weights: Vec<usize>, inputs: Vec<NodeId> },
-    /// The signal as it passes a named edge, where interventions act.
+    /// The signal as a named edge delivers it, where interventions act.
     Edge { edge: usize, input: NodeId },
+    /// The signal as it is sent over a named edge, where it can be steered.
+    Sent { edge: usize, input: NodeId },
     /// The signal, or zeros where it is absent.
     OrZeros(NodeId),
     /// The signal, or another one where it is absent.
     Or { signal: NodeId, other: NodeId },
+    /// The signal where another one is there; absent where that is.
+    Given { signal: NodeId, other: NodeId },
     /// The last of the signals whose step has come; absent before the first of them. From
     /// `end` on there is nothing that it could be, and the network cannot run.
     Switch { cases: Vec<(usize, NodeId)>, end: Option<usize> },
@@ -136,6 +140,12 @@ impl Graph {
             name: name.to_owned(),
             known: self.edges.iter().map(|edge| edge.name.clone()).collect(),
         })
+    }
+
+    /// Shape of what is sent over an edge, if it can be steered.
+    pub(crate) fn sent(&self, edge: usize) -> Option<Shape> {
+        let sent = |node: &Node| matches!(node, Node::Sent { edge: here, .. } if *here == edge);
+        self.nodes.iter().position(sent).map(|node| self.shapes[node])
     }
 
     /// The areas that edges connect, and the edges, to be drawn.

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::str::FromStr;
 
+use redyn_engine::Shape;
 use serde::{Deserialize, Serialize};
 
 use crate::NetworkError;
 
 /// What is done to an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The signal is absent, as if the connection did not exist: a multiplied drive
@@ -16,6 +17,21 @@ pub enum Effect {
     Cut,
     /// The signal is multiplied.
     Scale(f32),
+    /// What arrives is multiplied by a factor for values below 0 and one for the others.
+    Amplify {
+        /// Factor of values below 0: not below 0 itself.
+        negative: f32,
+        /// Factor of the others: not below 0 either.
+        positive: f32,
+    },
+    /// What is sent becomes `share · goal + (1 − share) · sent`, the goal alone where nothing
+    /// is sent. Only for connections that can be steered.
+    Steer {
+        /// What to send, `[row, column, channel]`.
+        goal: Vec<f32>,
+        /// Share of the goal.
+        share: f32,
+    },
 }
 
 /// An effect on one edge during some steps.
@@ -46,6 +62,38 @@ impl Intervention {
     /// Whether it acts at a step.
     pub fn acts_at(&self, step: usize) -> bool {
         self.steps.contains(&step)
+    }
+}
+
+impl Intervention {
+    /// Whether it can be carried out on an edge over which values of a shape are sent, if they
+    /// can be steered.
+    ///
+    /// # Errors
+    /// A connection that cannot be steered, a goal of another length, numbers out of range.
+    pub(crate) fn check(&self, sent: Option<Shape>) -> Result<(), NetworkError> {
+        let fault = |why: String| Err(NetworkError::Effect { edge: self.edge.clone(), why });
+        match &self.effect {
+            Effect::Amplify { negative, positive } => {
+                let allowed = |factor: &f32| factor.is_finite() && *factor >= 0.0;
+                match [negative, positive].into_iter().find(|factor| !allowed(factor)) {
+                    Some(factor) => fault(format!("it cannot be amplified by {factor}: by 0 or more")),
+                    None => Ok(()),
+                }
+            }
+            Effect::Steer { goal, share } => match sent {
+                None => fault("what is sent over it cannot be steered".into()),
+                Some(shape) if shape.len() != goal.len() => {
+                    fault(format!("the goal has {} values, {shape} are sent over it", goal.len()))
+                }
+                _ if !(0.0..=1.0).contains(share) => {
+                    fault(format!("the goal's share is {share}: it is from 0 to 1"))
+                }
+                _ if goal.iter().any(|value| !value.is_finite()) => fault("the goal is not finite".into()),
+                _ => Ok(()),
+            },
+            Effect::Cut | Effect::Scale(_) => Ok(()),
+        }
     }
 }
 

@@ -53,6 +53,6 @@ pub use plan::{Cost, Plan, Request, Steps, TapRequest};
 pub use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use session::{Emission, Session};
 pub use signal::Signal;
-pub use sketch::{Area, Sketch};
+pub use sketch::{Area, Connection, Sketch};
 pub use train::{OutputGradient, Tape};
 pub use weights::{Tensor, Weights};

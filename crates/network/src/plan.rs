@@ -7,7 +7,7 @@ use redyn_engine::{Op, Shape, Statistics};
 use crate::NetworkError;
 use crate::graph::Graph;
 use crate::group::{Group, groups};
-use crate::intervention::Intervention;
+use crate::intervention::{Effect, Intervention};
 use crate::unroll::{Key, Sharing, Unroll, Value, ValueId};
 
 /// What is asked of a network.
@@ -90,6 +90,8 @@ pub struct Plan {
     pub(crate) outputs: Vec<Output>,
     pub(crate) tap_names: Vec<String>,
     pub(crate) n_parameters: usize,
+    /// What interventions steer to, by their place in the request.
+    pub(crate) goals: BTreeMap<usize, Vec<f32>>,
     /// All values, in the groups and the order they are computed in.
     pub(crate) groups: Vec<Group>,
     /// For every group, the values that nobody reads any more after it.
@@ -147,8 +149,10 @@ impl Plan {
             return Err(NetworkError::StepsBeyondParameters { steps: request.steps, most });
         }
         let mut interventions = vec![Vec::new(); graph.edges.len()];
-        for intervention in &request.interventions {
-            interventions[graph.edge(&intervention.edge)?].push(intervention);
+        for (place, intervention) in request.interventions.iter().enumerate() {
+            let edge = graph.edge(&intervention.edge)?;
+            intervention.check(graph.sent(edge))?;
+            interventions[edge].push((place, intervention));
         }
         let mut unroll = Unroll::new(graph, (sharing, statistics), interventions);
         for step in 0..request.steps {
@@ -230,6 +234,7 @@ impl Plan {
             freed: Vec::new(),
             tap_names: request.taps.iter().map(|tap| tap.name.clone()).collect(),
             n_parameters: graph.parameters.len(),
+            goals: goals(request),
             steps: request.steps,
         };
         if !keep_all {
@@ -363,6 +368,14 @@ impl Plan {
     }
 }
 
+fn goals(request: &Request) -> BTreeMap<usize, Vec<f32>> {
+    let goal = |(place, intervention): (usize, &Intervention)| match &intervention.effect {
+        Effect::Steer { goal, .. } => Some((place, goal.clone())),
+        _ => None,
+    };
+    request.interventions.iter().enumerate().filter_map(goal).collect()
+}
+
 enum Event {
     Computed,
     Freed,
@@ -371,14 +384,14 @@ enum Event {
 impl Value {
     pub(crate) fn inputs(&self) -> &[ValueId] {
         match &self.key {
-            Key::Image => &[],
+            Key::Image | Key::Goal(_) => &[],
             Key::Apply { inputs, .. } => inputs,
         }
     }
 
     pub(crate) fn op(&self) -> Option<(&Op, &[usize])> {
         match &self.key {
-            Key::Image => None,
+            Key::Image | Key::Goal(_) => None,
             Key::Apply { op, weights, .. } => Some((op, weights)),
         }
     }

@@ -101,7 +101,10 @@ impl<'e, E: Engine> Session<'e, E> {
         for (id, value) in self.plan.values.iter().enumerate() {
             if !value.per_image {
                 let inputs: Vec<&E::Value> = value.inputs().iter().map(|input| &constants[input]).collect();
-                let result = self.apply(id, &inputs);
+                let result = match value.key {
+                    Key::Goal(place) => self.engine.value(value.shape, 1, &self.plan.goals[&place]),
+                    _ => self.apply(id, &inputs),
+                };
                 constants.insert(id, result);
             }
         }

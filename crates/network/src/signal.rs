@@ -8,8 +8,9 @@ use redyn_engine::{
     Statistics, Windows,
 };
 
-use crate::graph::{Edge, Node, NodeId};
-use crate::{NetworkError, Sketch};
+use crate::Sketch;
+use crate::graph::{Node, NodeId};
+use crate::sketch::Connection;
 
 /// A signal of one step.
 #[derive(Clone, Copy)]
@@ -237,6 +238,13 @@ impl<'s> Signal<'s> {
         self.sketch.push(Node::Or { signal: self.node, other: other.node }, shape)
     }
 
+    /// The signal where another one is there; absent where that is.
+    #[must_use]
+    pub fn given(self, other: Self) -> Self {
+        let shape = self.shape();
+        self.sketch.push(Node::Given { signal: self.node, other: other.node }, shape)
+    }
+
     /// The signal from a step on; absent before.
     #[must_use]
     pub fn from_step(self, step: usize) -> Self {
@@ -262,15 +270,25 @@ impl<'s> Signal<'s> {
     /// The signal on a connection named `TO.KIND`, where interventions act.
     #[must_use]
     pub fn edge(self, kind: Kind, from: &str, to: &str) -> Self {
-        let name = format!("{to}.{}", kind.word());
-        if self.sketch.graph.borrow().edges.iter().any(|edge| edge.name == name) {
-            self.sketch.fail(NetworkError::NameTwice { name: name.clone() });
-        }
+        self.arrive(self.sketch.connect(kind, from, to))
+    }
+
+    /// The signal as it is sent over a connection: where it can be steered.
+    #[must_use]
+    pub fn leave(self, connection: Connection) -> Self {
+        let shape = self.shape();
+        self.sketch.push(Node::Sent { edge: connection.0, input: self.node }, shape)
+    }
+
+    /// The signal as a connection delivers it: where it is cut, scaled and amplified.
+    #[must_use]
+    pub fn arrive(self, connection: Connection) -> Self {
         let (op, delay) = self.origin();
         let shape = self.shape();
-        let edge = self.sketch.graph.borrow().edges.len();
-        let drawn = Edge { name, kind, from: from.to_owned(), to: to.to_owned(), op, delay };
-        self.sketch.graph.borrow_mut().edges.push(drawn);
+        let edge = connection.0;
+        if let Some(drawn) = self.sketch.graph.borrow_mut().edges.get_mut(edge) {
+            (drawn.op, drawn.delay) = (op, delay);
+        }
         self.sketch.push(Node::Edge { edge, input: self.node }, shape)
     }
 
@@ -293,7 +311,11 @@ impl<'s> Signal<'s> {
                     delay += 1;
                     node = *input;
                 }
-                Node::OrZeros(input) | Node::Once(input) | Node::Or { signal: input, .. } => node = *input,
+                Node::OrZeros(input)
+                | Node::Once(input)
+                | Node::Sent { input, .. }
+                | Node::Or { signal: input, .. }
+                | Node::Given { signal: input, .. } => node = *input,
                 Node::Switch { cases, .. } => node = cases[0].1,
                 Node::Image | Node::Area(_) | Node::Edge { .. } => return (name, delay),
             }

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 
+use redyn_core::Kind;
 use redyn_engine::{Op, Shape};
 
 use crate::dialect::{Dialect, Policy, Role};
-use crate::graph::{Graph, Node, Parameter, Tap};
+use crate::graph::{Edge, Graph, Node, Parameter, Tap};
 use crate::{NetworkError, Signal};
 
 /// One step of a network being drawn.
@@ -22,6 +23,10 @@ pub struct Sketch {
 /// An area named before it is defined, so that areas can feed one another.
 #[derive(Clone, Copy)]
 pub struct Area<'s>(Signal<'s>);
+
+/// A named connection between two areas, where interventions act.
+#[derive(Clone, Copy)]
+pub struct Connection(pub(crate) usize);
 
 impl Sketch {
     /// An empty drawing for images of one shape, with names and tensors as `PyTorch` has them
@@ -62,6 +67,26 @@ impl Sketch {
         }
         self.graph.borrow_mut().taps.push(Tap { name: name.to_owned(), node: signal.node });
         signal
+    }
+
+    /// A connection named `TO.KIND`, to be [left](Signal::leave) and [arrived](Signal::arrive) by.
+    pub fn connect(&self, kind: Kind, from: &str, to: &str) -> Connection {
+        self.connection(format!("{to}.{}", kind.word()), kind, from, to)
+    }
+
+    /// One of several connections of a kind to one area, named `TO.KIND.FROM`.
+    pub fn connect_one_of(&self, kind: Kind, from: &str, to: &str) -> Connection {
+        self.connection(format!("{to}.{}.{from}", kind.word()), kind, from, to)
+    }
+
+    fn connection(&self, name: String, kind: Kind, from: &str, to: &str) -> Connection {
+        if self.graph.borrow().edges.iter().any(|edge| edge.name == name) {
+            self.fail(NetworkError::NameTwice { name: name.clone() });
+        }
+        let mut graph = self.graph.borrow_mut();
+        let (from, to) = (from.to_owned(), to.to_owned());
+        graph.edges.push(Edge { name, kind, from, to, op: "identity", delay: 0 });
+        Connection(graph.edges.len() - 1)
     }
 
     /// A parameter that the checkpoints hold and the network never uses.
@@ -119,7 +144,7 @@ impl Sketch {
     fn parameters(&self, layer: &str, op: &Op, input: Shape) -> Vec<usize> {
         let shapes = op.weights(input).into_iter().zip(Role::of(op));
         let parameters = shapes.map(|(dims, &role)| {
-            let name = (self.dialect.name)(layer, role);
+            let name = (self.dialect.name)(layer, op, role);
             self.name_parameter(self.dialect.parameter(name, dims, op, input, role))
         });
         parameters.collect()

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use redyn_engine::{Constant, Interaction, Op, Shape, Statistics};
+use redyn_engine::{Activation, Constant, Interaction, Op, Shape, Statistics};
 
 use crate::graph::{Graph, Node, NodeId};
 use crate::intervention::{Effect, Intervention};
@@ -15,6 +15,8 @@ pub(crate) type ValueId = usize;
 pub(crate) enum Key {
     /// The stimulus.
     Image,
+    /// The goal of an intervention of the request, by its place there.
+    Goal(usize),
     /// An operation on values that are already known.
     Apply { op: Op, weights: Vec<usize>, inputs: Vec<ValueId> },
 }
@@ -46,8 +48,8 @@ pub(crate) struct Unroll<'g> {
     sharing: Sharing,
     /// By what batch norms normalise.
     statistics: Statistics,
-    /// Interventions by edge.
-    interventions: Vec<Vec<&'g Intervention>>,
+    /// Interventions by edge, each with its place in the request.
+    interventions: Vec<Vec<(usize, &'g Intervention)>>,
     pub(crate) values: Vec<Value>,
     known: HashMap<Key, ValueId>,
     /// `at[step][node]`, as far as it has been asked for.
@@ -69,7 +71,7 @@ impl<'g> Unroll<'g> {
     pub(crate) fn new(
         graph: &'g Graph,
         (sharing, statistics): (Sharing, Statistics),
-        interventions: Vec<Vec<&'g Intervention>>,
+        interventions: Vec<Vec<(usize, &'g Intervention)>>,
     ) -> Self {
         let image = Value { key: Key::Image, shape: graph.image, per_image: true, trained: false };
         let known = HashMap::from([(Key::Image, 0)]);
@@ -95,6 +97,7 @@ impl<'g> Unroll<'g> {
                 Some(self.value(*signal, step).unwrap_or_else(|| self.zeros(graph.shapes[node])))
             }
             Node::Or { signal, other } => self.value(*signal, step).or_else(|| self.value(*other, step)),
+            Node::Given { signal, other } => self.value(*other, step).and_then(|_| self.value(*signal, step)),
             Node::Switch { cases, .. } => {
                 let case = cases.iter().rev().find(|(from, _)| *from <= step);
                 case.and_then(|&(_, signal)| self.value(signal, step))
@@ -106,6 +109,10 @@ impl<'g> Unroll<'g> {
             Node::Edge { edge, input } => {
                 let carried = self.value(*input, step);
                 self.intervene(*edge, carried, step)
+            }
+            Node::Sent { edge, input } => {
+                let sent = self.value(*input, step);
+                self.steer(*edge, sent, graph.shapes[node], step)
             }
             Node::Apply { op, weights, inputs } => {
                 let present: Vec<Option<ValueId>> =
@@ -132,17 +139,46 @@ impl<'g> Unroll<'g> {
 
     fn intervene(&mut self, edge: usize, carried: Option<ValueId>, step: usize) -> Option<ValueId> {
         let mut carried = carried?;
-        for intervention in self.interventions[edge].clone() {
-            if intervention.acts_at(step) {
-                match intervention.effect {
-                    Effect::Cut => return None,
-                    Effect::Scale(factor) => {
-                        carried = self.name(Op::Scale(Constant::new(factor)), &[], vec![carried]);
-                    }
+        for (_, intervention) in self.interventions[edge].clone() {
+            match intervention.effect {
+                _ if !intervention.acts_at(step) => {}
+                Effect::Cut => return None,
+                Effect::Scale(factor) => carried = self.scale(factor, carried),
+                Effect::Amplify { negative, positive } => {
+                    let turned = self.scale(-1.0, carried);
+                    let [above, below] = [carried, turned]
+                        .map(|half| self.name(Op::Activate(Activation::Relu), &[], vec![half]));
+                    let terms = vec![self.scale(positive, above), self.scale(-negative, below)];
+                    carried = self.name(Op::Combine(Interaction::Additive), &[], terms);
                 }
+                // Acts where the signal is sent.
+                Effect::Steer { .. } => {}
             }
         }
         Some(carried)
+    }
+
+    fn steer(&mut self, edge: usize, sent: Option<ValueId>, shape: Shape, step: usize) -> Option<ValueId> {
+        let mut sent = sent;
+        for (place, intervention) in self.interventions[edge].clone() {
+            if let Effect::Steer { share, .. } = intervention.effect
+                && intervention.acts_at(step)
+            {
+                let goal = self.value_of(Key::Goal(place), shape, (false, false));
+                sent = match sent {
+                    Some(sent) if share < 1.0 => {
+                        let terms = vec![self.scale(share, goal), self.scale(1.0 - share, sent)];
+                        Some(self.name(Op::Combine(Interaction::Additive), &[], terms))
+                    }
+                    _ => Some(goal),
+                };
+            }
+        }
+        sent
+    }
+
+    fn scale(&mut self, factor: f32, value: ValueId) -> ValueId {
+        self.name(Op::Scale(Constant::new(factor)), &[], vec![value])
     }
 
     fn zeros(&mut self, shape: Shape) -> ValueId {
@@ -155,7 +191,10 @@ impl<'g> Unroll<'g> {
         let shape = op.output(&shapes).expect("the sketch checked every operation");
         let per_image = inputs.iter().any(|&input| self.values[input].per_image);
         let trained = !weights.is_empty() || inputs.iter().any(|&input| self.values[input].trained);
-        let key = Key::Apply { op, weights: weights.to_vec(), inputs };
+        self.value_of(Key::Apply { op, weights: weights.to_vec(), inputs }, shape, (per_image, trained))
+    }
+
+    fn value_of(&mut self, key: Key, shape: Shape, (per_image, trained): (bool, bool)) -> ValueId {
         if self.sharing == Sharing::Equal
             && let Some(&known) = self.known.get(&key)
         {

@@ -128,7 +128,7 @@ fn build(spec: &Spec, kernel: usize) -> Result<Network, ZooError> {
             tap: "readout".into(),
             area: "gap".into(),
             delay: 0,
-            weight: "readout.weight".into(),
+            weight: Some("readout.weight".into()),
             bias: bias.then(|| "readout.bias".into()),
         },
         hoisted: vec!["retina".into()],

@@ -104,8 +104,8 @@ pub struct ReadoutCard {
     pub area: String,
     /// Steps between representation and logits.
     pub delay: usize,
-    /// Parameter `[class, unit]`.
-    pub weight: String,
+    /// Parameter `[class, unit]`, if the map is one of the area's units alone.
+    pub weight: Option<String>,
     /// Parameter `[class]`, if there is one.
     pub bias: Option<String>,
 }

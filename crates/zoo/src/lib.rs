@@ -6,15 +6,21 @@
 //! # Ok::<(), redyn_zoo::ZooError>(())
 //! ```
 
+mod alexnet;
 mod blt;
 mod card;
 pub mod checkpoint;
+mod convrnn;
+mod cornet;
 mod error;
 mod import;
+mod lrm;
 mod published;
+mod rcnn_sat;
 mod resnet;
 mod settings;
 mod spec;
+mod vgg;
 mod weights_file;
 
 use redyn_network::Graph;
@@ -43,8 +49,31 @@ pub struct Entry {
 }
 
 /// All networks.
-pub const NETWORKS: &[Entry] =
-    &[blt::BLT64, blt::BLT128, resnet::RESNET18, resnet::RESNET50, resnet::RESNET101];
+pub const NETWORKS: &[Entry] = &[
+    blt::BLT64,
+    blt::BLT128,
+    cornet::CORNET_RT,
+    cornet::CORNET_R,
+    cornet::CORNET_Z,
+    cornet::CORNET_S,
+    rcnn_sat::BL,
+    rcnn_sat::B,
+    rcnn_sat::B_K,
+    rcnn_sat::B_F,
+    rcnn_sat::B_D,
+    convrnn::RGC_SHALLOW,
+    convrnn::RGC_INTERMEDIATE,
+    convrnn::RGC_INTERMEDIATE_T22,
+    lrm::LRM1,
+    lrm::LRM2,
+    lrm::LRM3,
+    lrm::LRA3,
+    alexnet::ALEXNET,
+    vgg::VGG16,
+    resnet::RESNET18,
+    resnet::RESNET50,
+    resnet::RESNET101,
+];
 
 /// A network ready to be planned.
 #[derive(Clone, Debug)]

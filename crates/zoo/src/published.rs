@@ -20,6 +20,21 @@ impl Published {
     /// nothing to infer.
     pub(crate) const PYTORCH: Self =
         Self { layout: Layout::PyTorch, parameter: torch_parameter, infer: |_| Inference::default() };
+
+    /// A checkpoint of TensorFlow or Keras, of a network with nothing to infer.
+    pub(crate) const TENSORFLOW: Self =
+        Self { layout: Layout::TensorFlow, parameter: tensorflow_parameter, infer: |_| Inference::default() };
+}
+
+/// Every variable but what an optimiser remembers, without the number of the output that gives
+/// it. Keras repeats the layer's name: `layer/layer/kernel:0`.
+fn tensorflow_parameter(key: &str) -> Option<String> {
+    let name = key.trim_start_matches('/').trim_end_matches(":0");
+    let name = match name.split_once('/') {
+        Some((layer, rest)) if rest.starts_with(&format!("{layer}/")) => rest,
+        _ => name,
+    };
+    (!name.ends_with("/Momentum") && name != "global_step").then(|| name.to_owned())
 }
 
 /// Every key but the counter of batch norm.
@@ -33,7 +48,6 @@ pub(crate) enum Layout {
     /// Kernels `[out, in, row, column]`, matrices `[out, in]`: as the parameters.
     PyTorch,
     /// Kernels `[row, column, in, out]` (depthwise: `[row, column, channel, 1]`), matrices `[in, out]`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no network of TensorFlow is in the catalogue yet"))]
     TensorFlow,
 }
 

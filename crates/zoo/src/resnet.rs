@@ -84,7 +84,7 @@ fn build(spec: &Spec, resnet: &ResNet) -> Result<Network, ZooError> {
             tap: "readout".into(),
             area: "avgpool".into(),
             delay: 0,
-            weight: "fc.weight".into(),
+            weight: Some("fc.weight".into()),
             bias: Some("fc.bias".into()),
         },
         hoisted: Vec::new(),

@@ -1,6 +1,6 @@
 //! The planner's exact savings on BLT networks, against the published layer table.
 
-use redyn_network::{Plan, Request};
+use redyn_network::{Plan, Request, Steps, TapRequest};
 
 /// `[steps, published, saved]` with the readout asked for at every step.
 const TABLE: &[(&str, usize, u64, u64)] = &[
@@ -64,7 +64,154 @@ fn parameters_are_as_many_as_published() {
         ("blt128:lateral=0,top_down=1", 12_639_616),
         ("blt128:lateral=0", 8_338_816),
         ("blt128:position=last", 8_600_960),
+        ("cornet_rt", 5_208_936),
+        ("cornet_r", 5_208_936),
+        ("cornet_z", 2_071_656),
+        ("cornet_s", 53_416_616),
+        ("bl", 28_870_920),
+        ("b", 11_037_768),
+        ("b_k", 39_796_040),
+        ("b_f", 40_006_824),
+        ("b_d", 28_819_848),
+        ("rgc_shallow", 23_956_843),
+        ("rgc_intermediate", 15_445_804),
+        ("lrm1", 62_924_348),
+        ("lrm2", 63_605_200),
+        ("lrm3", 65_186_642),
+        ("alexnet", 61_100_840),
+        ("vgg16", 138_357_544),
+        ("resnet18", 11_689_512),
+        ("resnet50", 25_557_032),
+        ("resnet101", 44_549_160),
     ] {
         assert_eq!(redyn_zoo::build(spec).unwrap().graph.n_parameters(), count, "{spec}");
+    }
+}
+
+/// Every area at every step, and the readout at the last one alone.
+fn all_areas(graph: &redyn_network::Graph, steps: usize, areas: &[&str]) -> Request {
+    assert!(areas.iter().all(|area| graph.taps().any(|(tap, _)| tap == *area)));
+    let mut request = Request::last_readout(steps);
+    request.taps.extend(areas.iter().map(|area| TapRequest { name: (*area).into(), steps: Steps::All }));
+    request
+}
+
+#[test]
+fn cornet_rt_saves_what_its_table_says() {
+    for (steps, published, all, last) in [
+        (5, 3_153_772_544, 2_168_717_312, 1_301_676_032),
+        (7, 4_484_440_064, 3_440_377_856, 2_573_336_576_u64),
+    ] {
+        let graph = redyn_zoo::build("cornet_rt").unwrap().graph;
+        let request = Request::last_readout(steps);
+        let cost = Plan::published(&graph, &request).unwrap().cost();
+        // The reference decodes the last step alone, our loop every one.
+        let decodings = (steps as u64 - 1) * 512_000;
+        assert_eq!(cost.per_image + cost.per_model, published + decodings, "{steps} steps: published loop");
+        let planned = Plan::new(&graph, &request).unwrap().cost();
+        assert_eq!(planned.per_image, last, "{steps} steps: last logits");
+        let planned = Plan::new(&graph, &all_areas(&graph, steps, &["V1", "V2", "V4", "IT"])).unwrap().cost();
+        assert_eq!(planned.per_image, all, "{steps} steps: all areas");
+    }
+}
+
+/// Multiply-accumulates of a gated cell that its table counts at every step of a node, and that
+/// operations planned one by one do without.
+struct Cell {
+    /// What the cell's update needs and nothing else does: not computed at the last step, whose
+    /// cell nobody reads.
+    unread: u64,
+    /// Convolutions of the states: at the first step that an image drives, they are of states
+    /// that no image has reached.
+    constant: u64,
+    /// Convolutions of feedback, at the steps before an image comes that way too.
+    early: u64,
+}
+
+#[test]
+fn convrnns_save_what_their_tables_say_and_what_single_operations_add() {
+    let three = |c: u64| 3 * c;
+    // conv3's input never changes, so what enters its cell is kept in any case.
+    let [conv3, conv4, conv5] = [462_422_016, 115_605_504, 115_605_504];
+    let shallow = [
+        Cell { unread: 2 * conv3, constant: 4 * conv3, early: 0 },
+        Cell { unread: three(conv4), constant: 4 * conv4, early: 0 },
+        Cell { unread: three(conv5), constant: 4 * conv5, early: 0 },
+    ];
+    // 2 × 2, the four separable convolutions (cell to cell, out to cell, out to out, cell to
+    // out), 1 × 1 of the feedback, and the steps until the nearest feedback brings the image.
+    let intermediate = [
+        // As conv3 above.
+        ([0, 22_679_552, 45_359_104, 71_049_216, 35_524_608], 0, 0),
+        ([25_690_112, 5_669_888, 11_339_776, 17_762_304, 8_881_152], 25_690_112, 4),
+        ([51_380_224, 5_669_888, 22_679_552, 61_214_720, 15_303_680], 154_140_672, 2),
+        ([12_845_056, 1_417_472, 5_669_888, 15_303_680, 3_825_920], 25_690_112, 4),
+        ([3_211_264, 354_368, 1_417_472, 3_825_920, 956_480], 0, 0),
+        ([6_422_528, 354_368, 2_834_944, 14_074_368, 1_759_296], 12_845_056, 2),
+        ([6_422_528, 354_368, 2_834_944, 14_074_368, 1_759_296], 0, 0_u64),
+    ]
+    .map(|([entering, cc, hc, hh, ch], feedback, steps)| Cell {
+        unread: entering + cc + hc,
+        constant: cc + hc + hh + ch,
+        early: steps * feedback,
+    });
+    let areas: Vec<String> = (1..=10).map(|node| format!("conv{node}")).collect();
+    let areas: Vec<&str> = areas.iter().map(String::as_str).collect();
+    // What the blank drives is the same for every image; the table counts it as an image's.
+    let blank_shallow = 118_013_952 + 231_211_008 + [231_211_008, conv3, 231_211_008].iter().sum::<u64>();
+    let blank_intermediate = 118_013_952 + 231_211_008 + 462_422_016 + 1_027_604_480;
+    for (spec, steps, areas, cells, blank, published, all, last) in [
+        (
+            "rgc_shallow",
+            16,
+            &areas[..5],
+            &shallow[..],
+            blank_shallow,
+            74_320_969_728,
+            47_490_220_032,
+            38_170_656_768,
+        ),
+        (
+            "rgc_intermediate",
+            17,
+            &areas,
+            &intermediate,
+            blank_intermediate,
+            71_546_903_936,
+            30_672_001_920,
+            18_421_909_120_u64,
+        ),
+    ] {
+        let graph = redyn_zoo::build(spec).unwrap().graph;
+        let finer: u64 = cells.iter().map(|cell| cell.unread + cell.constant + cell.early).sum();
+        let request = Request::last_readout(steps);
+        let cost = Plan::published(&graph, &request).unwrap().cost();
+        assert_eq!(cost.per_image + cost.per_model, published, "{spec}: published loop");
+        let planned = Plan::new(&graph, &request).unwrap().cost();
+        assert_eq!(planned.per_image, last - finer, "{spec}: last logits");
+        let mut request = all_areas(&graph, steps, areas);
+        request.taps[0].steps = Steps::All;
+        let planned = Plan::new(&graph, &request).unwrap().cost();
+        assert_eq!(planned.per_image, all - finer - blank, "{spec}: all areas");
+    }
+}
+
+#[test]
+fn other_networks_cost_what_their_tables_say() {
+    for (spec, steps, published, saved) in [
+        ("bl", 8, 83_508_723_712, 0),
+        ("b", 1, 1_990_672_384, 0),
+        ("cornet_z", 1, 812_158_976, 0),
+        ("cornet_s", 1, 16_431_747_072, 0),
+        ("alexnet", 1, 714_188_480, 0),
+        ("lrm3", 2, 1_515_855_232, 70_276_800),
+        ("lrm3", 3, 2_317_521_984, 140_553_600_u64),
+    ] {
+        let graph = redyn_zoo::build(spec).unwrap().graph;
+        let request = Request::readout(steps);
+        let loop_cost = Plan::published(&graph, &request).unwrap().cost();
+        assert_eq!(loop_cost.per_image + loop_cost.per_model, published, "{spec}: published loop");
+        let planned = Plan::new(&graph, &request).unwrap().cost();
+        assert_eq!(published - planned.per_image, saved, "{spec}: saved");
     }
 }
