@@ -18,6 +18,10 @@ def hello(request):
         about["torch"] = torch.__version__
         about["compile"] = hasattr(torch, "compile")
         about["oneDNN"] = torch.backends.mkldnn.is_available()
+        if torch.cuda.is_available():
+            about["gpus"] = [
+                torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
+            ]
     try:
         about["scipy"] = importlib.import_module("scipy").__version__
     except ImportError:

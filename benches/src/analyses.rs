@@ -9,6 +9,7 @@ use redyn_analysis::{
     Selection, Series, StableStep, Subject, Uncertainty, analyse,
 };
 use redyn_core::Stop;
+use redyn_engine::Cpu;
 use redyn_store::{Published, Spatial, Store, Work, import_npz};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -106,7 +107,7 @@ struct Bench<'a> {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut peer = Peer::start("numpy")?;
     println!("peer: {}", peer.interpreter());
-    let mut record = Record::begin("analyses", options, Versions::here(peer.about.clone()));
+    let mut record = Record::begin("analyses", options, Versions::here(&Cpu::new(), peer.about.clone()));
     let folder = tempfile::tempdir().map_err(Failure::file("a temporary folder"))?;
     let folder = folder.path();
     check(&mut peer, folder)?;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use redyn_engine::Kernels;
+use redyn_burn::{Device, Kind};
+use redyn_engine::{Kernels, Precision};
 
 use crate::measure::Effort;
 
@@ -17,8 +18,8 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Forward passes and training steps against PyTorch
-    Network(Options),
+    /// Forward passes and training steps against PyTorch, both on the CPU or both on a GPU
+    Network(NetworkOptions),
     /// Every analysis against loops and against vectorised `NumPy`
     Analyses(Options),
     /// Decoding and augmentation against training; the store against plain files
@@ -58,6 +59,64 @@ impl Options {
 
     pub(crate) fn wants(&self, case: &str) -> bool {
         case.contains(&self.only)
+    }
+}
+
+/// How to measure networks.
+#[derive(Args)]
+pub(crate) struct NetworkOptions {
+    #[command(flatten)]
+    pub(crate) common: Options,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where both sides compute.
+#[derive(Clone, Copy, Args)]
+pub(crate) struct Place {
+    /// cpu, or a GPU in builds that have it (`--features cuda`): cuda, vulkan, metal, cuda:1
+    #[arg(long, default_value_t)]
+    pub(crate) device: Device,
+    /// f32, or what convolutions are rounded to: bf16 or f16; then PyTorch may use either
+    #[arg(long, default_value_t)]
+    pub(crate) precision: Precision,
+}
+
+impl Place {
+    /// What the peer calls the device.
+    pub(crate) fn peers(self) -> String {
+        let index = self.device.index.map_or(String::new(), |index| format!(":{index}"));
+        match self.device.kind {
+            Kind::Cpu | Kind::Flex => "cpu".into(),
+            // PyTorch has no Vulkan to speak of; on the same GPU it computes by CUDA or ROCm.
+            Kind::Cuda | Kind::Vulkan => format!("cuda{index}"),
+            Kind::Metal => "mps".into(),
+        }
+    }
+
+    /// Whether both sides compute on the processor.
+    pub(crate) fn is_cpu(self) -> bool {
+        self.peers() == "cpu"
+    }
+
+    /// Modes of the peer that are tried without a compiler.
+    pub(crate) fn peers_modes(self) -> Vec<String> {
+        let rounding: &[&str] = match self.precision {
+            Precision::F32 => &[""],
+            Precision::Bf16 | Precision::F16 => &["+bf16", "+f16"],
+        };
+        let formats = ["eager", "channels_last"];
+        rounding.iter().flat_map(|rounding| formats.map(|format| format!("{format}{rounding}"))).collect()
+    }
+
+    /// Compilers of the peer: the usual one and, on GPUs, the one that replays recorded launches.
+    pub(crate) fn compilers(self) -> &'static [&'static str] {
+        if self.is_cpu() { &["compiled"] } else { &["compiled", "graphs"] }
+    }
+
+    /// Parts of a batch that ours trains side by side.
+    pub(crate) fn parts(self) -> usize {
+        if self.device.kind == Kind::Cpu { rayon::current_num_threads() } else { 1 }
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn carry_out(task: &str) -> Result<(), Failure> {
     let engine = Cpu::new();
     let before = match task {
         Task::Network { setup, what } => {
-            let mut ours = Ours::load(&engine, &setup)?;
+            let mut ours = Ours::load(&engine, &setup, rayon::current_num_threads())?;
             let before = peak_memory();
             ours.seconds(what, 2);
             before

@@ -1,6 +1,7 @@
 //! Images against training, and the store against plain files.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -31,7 +32,7 @@ const THREADS: usize = 2;
 type Measure = fn(&str, &Path, &Options) -> Result<Case, Failure>;
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let mut record = Record::begin("data", options, Versions::here(std::collections::BTreeMap::new()));
+    let mut record = Record::begin("data", options, Versions::here(&Cpu::new(), BTreeMap::new()));
     let folder = tempfile::tempdir().map_err(Failure::file("a temporary folder"))?;
     let all: [(&str, Measure); 3] =
         [("decode and augment", images), ("store, writing", writing), ("store, reading", reading)];
@@ -74,7 +75,7 @@ fn images(name: &str, folder: &Path, options: &Options) -> Result<Case, Failure>
     let spec = format!("blt64:width=0.125,image_size={IMAGE},classes=16");
     let setup = Setup::write(&spec, 6, batch, folder)?;
     let engine = Cpu::new();
-    let mut ours = Ours::load(&engine, &setup)?;
+    let mut ours = Ours::load(&engine, &setup, rayon::current_num_threads())?;
     let updates = 8;
     let train = |_| Ok(ours.seconds(What::Train, updates) / (updates * batch) as f64);
     let mut contestants = [

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use redyn_engine::Engine;
 use serde::Serialize;
 
 /// The processor, its memory and the system above it.
@@ -81,13 +82,13 @@ impl Machine {
 }
 
 impl Versions {
-    pub(crate) fn here(peer: BTreeMap<String, serde_json::Value>) -> Self {
-        use redyn_engine::Engine;
+    /// Those of this program on an engine, and of its peer.
+    pub(crate) fn here(engine: &impl Engine, peer: BTreeMap<String, serde_json::Value>) -> Self {
         Self {
             redyn: env!("CARGO_PKG_VERSION").into(),
             commit: said("git", &["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]),
             rustc: said("rustc", &["--version"]),
-            kernels: redyn_engine::Cpu::new().path(),
+            kernels: engine.path(),
             threads: rayon::current_num_threads(),
             peer,
         }

@@ -1,13 +1,13 @@
-//! Our side of the networks: a planned session on the native engine.
+//! Our side of the networks: a planned session on an engine.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use redyn_core::random::Stream;
-use redyn_engine::{Cpu, Engine};
+use redyn_engine::Engine;
 use redyn_network::{Plan, Request, Session, Tensor, Weights};
-use redyn_train::{Adam, Recipe, batch_gradients, log_probabilities};
+use redyn_train::{Adam, LossScale, Passes, Recipe, Verdict, batch_gradients, log_probabilities};
 use redyn_zoo::{Network, build, read_weights, write_weights};
 use serde::{Deserialize, Serialize};
 
@@ -66,18 +66,21 @@ impl Setup {
 }
 
 /// A network ready to run.
-pub(crate) struct Ours<'e> {
+pub(crate) struct Ours<'e, E: Engine> {
     network: Network,
     weights: Weights,
-    session: Session<'e, Cpu>,
+    session: Session<'e, E>,
     adam: Adam,
     images: Vec<f32>,
     labels: Vec<usize>,
     steps: usize,
+    parts: usize,
+    loss_scale: LossScale,
 }
 
-impl<'e> Ours<'e> {
-    pub(crate) fn load(engine: &'e Cpu, setup: &Setup) -> Result<Self, Failure> {
+impl<'e, E: Engine> Ours<'e, E> {
+    /// Ready to train in so many parts side by side.
+    pub(crate) fn load(engine: &'e E, setup: &Setup, parts: usize) -> Result<Self, Failure> {
         let network = build(&setup.spec).map_err(Failure::redyn)?;
         let (weights, _) = read_weights(&setup.weights).map_err(Failure::redyn)?;
         let (mut data, _) = read_weights(&setup.images).map_err(Failure::redyn)?;
@@ -89,6 +92,8 @@ impl<'e> Ours<'e> {
             labels: labels.into_iter().map(|label| label as usize).collect(),
             adam: Adam::new(1e-3),
             steps: setup.steps,
+            parts,
+            loss_scale: LossScale::first(engine.precision()),
             network,
             weights,
             session,
@@ -96,7 +101,7 @@ impl<'e> Ours<'e> {
         })
     }
 
-    fn logits(&self, value: &<Cpu as Engine>::Value) -> Vec<f32> {
+    fn logits(&self, value: &E::Value) -> Vec<f32> {
         let mut logits = vec![0.0; self.labels.len() * self.network.card.classes];
         self.session.engine().read(value, &mut logits);
         logits
@@ -113,15 +118,17 @@ impl<'e> Ours<'e> {
         outputs.concat()
     }
 
-    /// One update, as [`redyn_train::Trainer`] does it, with as many parts as threads; the loss
-    /// before it, summed over steps.
+    /// One update, as [`redyn_train::Trainer`] does it; the loss before it, summed over steps.
     pub(crate) fn train(&mut self) -> f64 {
-        let at_once = rayon::current_num_threads();
-        let part = self.labels.len().div_ceil(at_once);
+        let part = self.labels.len().div_ceil(self.parts);
         let recipe = Recipe { part, steps: self.steps, ..Recipe::default() };
-        let of_batch = batch_gradients(&self.session, &recipe, (&self.images, &self.labels), at_once);
-        self.adam.update(&self.network.graph, &mut self.weights, &of_batch.gradients);
-        self.session.load(&self.weights);
+        let passes = Passes { at_once: self.parts, loss_scale: self.loss_scale.factor() };
+        let of_batch = batch_gradients(&self.session, &recipe, (&self.images, &self.labels), passes);
+        let finite = of_batch.gradients.iter().flatten().flatten().all(|value| value.is_finite());
+        if self.loss_scale.adapt(finite) == Verdict::Use {
+            self.adam.update(&self.network.graph, &mut self.weights, &of_batch.gradients);
+            self.session.load(&self.weights);
+        }
         of_batch.loss(&recipe)
     }
 

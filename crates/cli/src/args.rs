@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use redyn_burn::{Device, DeviceError};
+use redyn_engine::Precision;
 use redyn_network::Intervention;
 use redyn_train::LossTiming;
 
@@ -165,9 +167,10 @@ pub(crate) struct TrainArgs {
     /// Images of one update
     #[arg(long, default_value_t = 1024)]
     pub(crate) batch: usize,
-    /// Images run at once: gradients of the parts of a batch are summed
-    #[arg(long, default_value_t = 32)]
-    pub(crate) part: usize,
+    /// Images run at once: gradients of the parts of a batch are summed [default: 32 on cpu, the whole
+    /// batch elsewhere]
+    #[arg(long)]
+    pub(crate) part: Option<usize>,
     /// Memory for activations, of as many parts side by side as it holds, and for decoded images as far
     /// as they all fit in: nothing but speed depends on it
     #[arg(long, default_value = "4G", value_parser = memory)]
@@ -193,9 +196,46 @@ pub(crate) struct TrainArgs {
     /// Keep the weights of every so many epochs
     #[arg(long, default_value_t = 30, value_name = "EPOCHS")]
     pub(crate) keep_every: usize,
+    /// What computes
+    #[command(flatten)]
+    pub(crate) computing: ComputingArgs,
     /// How images are read
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
+}
+
+/// What computes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ComputingArgs {
+    /// What computes: cpu is the native engine; cuda, vulkan and metal are GPUs, of which the second is
+    /// cuda:1, in builds that have them
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: String,
+    /// What convolutions and matrix products are rounded to, on a GPU; the rest is f32
+    #[arg(long, value_enum, default_value = "f32")]
+    precision: PrecisionArg,
+}
+
+impl ComputingArgs {
+    /// The device and the precision that were asked for.
+    pub(crate) fn read(&self) -> Result<(Device, Precision), DeviceError> {
+        let precision = match self.precision {
+            PrecisionArg::F32 => Precision::F32,
+            PrecisionArg::Bf16 => Precision::Bf16,
+            PrecisionArg::F16 => Precision::F16,
+        };
+        Ok((self.device.parse()?, precision))
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PrecisionArg {
+    /// Not at all
+    F32,
+    /// To 8 bits, in the range of f32
+    Bf16,
+    /// To 11 bits, in a small range: training scales the loss to stay in it
+    F16,
 }
 
 /// How images are read.
@@ -252,6 +292,9 @@ pub(crate) struct UnrollArgs {
     /// Memory to stay within: 512M, 2G
     #[arg(long, default_value = "1G", value_parser = memory)]
     pub(crate) memory: u64,
+    /// What computes
+    #[command(flatten)]
+    pub(crate) computing: ComputingArgs,
     /// How images are read
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,

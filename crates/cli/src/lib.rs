@@ -9,12 +9,14 @@
 //! | [`zoo`] | published networks, one file each |
 //! | [`network`] | declare, plan, run |
 //! | [`engine`] | the operations and the native CPU engine |
+//! | [`burn`] | Burn's devices, GPUs among them, as an engine |
 //! | [`train`] | back-propagation through time |
 //! | [`store`] | trajectories on disk |
 //! | [`analysis`] | what representations do over time |
 //! | [`report`] | figures and the page |
 
 pub use redyn_analysis as analysis;
+pub use redyn_burn as burn;
 pub use redyn_core as core;
 pub use redyn_engine as engine;
 pub use redyn_network as network;

@@ -1,13 +1,18 @@
 //! What it takes to run operations: the border between plans and machines.
 
-use crate::{Activation, Interaction, Op, Shape, Windows};
+use crate::{Activation, Interaction, Op, Precision, Shape, Windows};
 
 /// A machine that runs operations on batches of values.
 ///
-/// Two promises that plans rely on: the result for one image does not depend on the
-/// other images of the batch or on their number, and nothing depends on the number
-/// of threads. Both to the last bit. The one exception to the first is a batch norm by
-/// [`Statistics::Batch`](crate::Statistics::Batch), which is for training.
+/// Two promises: the result for one image does not depend on the other images of the
+/// batch or on their number, and nothing depends on the number of threads. The one
+/// exception to the first is a batch norm by
+/// [`Statistics::Batch`](crate::Statistics::Batch), which is for training. The native
+/// engine keeps both to the last bit. An engine whose kernels are chosen as it runs may
+/// keep them to rounding only, and says so in its documentation; then two runs of one
+/// command agree to rounding, and so do the parts of a store or a run that was
+/// interrupted. No result mixes engines: [`Engine::path`] is recorded, and whatever was
+/// begun on one path is continued on no other.
 pub trait Engine: Sync {
     /// A batch of values: `[image, row, column, channel]`, f32.
     type Value: Send + Sync;
@@ -22,6 +27,11 @@ pub trait Engine: Sync {
     /// The kernels in use, for provenance: results of two paths may differ in the
     /// last bits and are never mixed in one store.
     fn path(&self) -> String;
+
+    /// What convolutions and matrix products are computed in.
+    fn precision(&self) -> Precision {
+        Precision::F32
+    }
 
     /// A batch of values from memory.
     ///

@@ -11,12 +11,14 @@
 pub mod cpu;
 mod engine;
 mod op;
+mod precision;
 mod shape;
 
 pub use cpu::{Cpu, Kernels};
 pub use engine::{Engine, Saved, Stage, Staged, Tangents};
 pub use op::{
-    Activation, Bias, Constant, Conv, ConvTranspose, Curve, Gain, Interaction, Op, OpError, Padding, Reads,
-    Rescaling, Statistics, Windows,
+    Activation, Bias, Constant, Conv, ConvTranspose, Curve, Gain, Interaction, LAYER_NORM_EPSILON, Op,
+    OpError, Padding, Reads, Rescaling, Statistics, Windows,
 };
+pub use precision::Precision;
 pub use shape::Shape;

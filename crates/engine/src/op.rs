@@ -336,7 +336,7 @@ pub enum OpError {
 }
 
 /// The divisor's guard in every layer norm here, as in `PyTorch`.
-pub(crate) const LAYER_NORM_EPSILON: f64 = 1e-5;
+pub const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 impl Op {
     /// The name in messages and drawings.

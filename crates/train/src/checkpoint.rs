@@ -8,7 +8,7 @@ use redyn_zoo::{read_weights, write_weights};
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Sums;
-use crate::{Adam, Metrics, TrainError};
+use crate::{Adam, LossScale, Metrics, TrainError};
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,9 @@ pub(crate) struct Position {
     pub(crate) last_loss: Option<f64>,
     /// Updates of the optimiser.
     pub(crate) updates: u64,
+    /// What the loss is multiplied by on its way back.
+    #[serde(default)]
+    pub(crate) loss_scale: LossScale,
     /// Finished epochs.
     pub(crate) metrics: Metrics,
 }
@@ -102,6 +105,7 @@ mod tests {
             sums: Sums::new(3),
             last_loss: None,
             updates: 0,
+            loss_scale: LossScale::first(redyn_engine::Precision::F16),
             metrics: Metrics::default(),
         };
         let written = Checkpoint { weights: Weights::initial(&graph, 1), adam: Adam::new(1e-3), position };

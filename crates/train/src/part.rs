@@ -23,10 +23,26 @@ pub struct BatchGradients {
     pub gradients: Vec<Option<Vec<f32>>>,
 }
 
+/// How a batch is run through the network.
+#[derive(Clone, Copy, Debug)]
+pub struct Passes {
+    /// Parts that run side by side; no bit depends on it.
+    pub at_once: usize,
+    /// A power of two that the loss is multiplied by on its way back, and the gradients are
+    /// divided by: 1 but for products in f16.
+    pub loss_scale: f64,
+}
+
+impl Passes {
+    /// So many parts side by side, with the loss as it is.
+    pub const fn unscaled(at_once: usize) -> Self {
+        Self { at_once, loss_scale: 1.0 }
+    }
+}
+
 /// Losses and gradients of a batch: `∂/∂w Σ_t weight(t) · mean_n −ln p_n(t)[y_n]`.
 ///
-/// The batch is divided into parts as the recipe says, `at_once` of which run side by side;
-/// no bit depends on `at_once`.
+/// The batch is divided into parts as the recipe says.
 ///
 /// # Shapes
 /// - `images`: `[image, row, column, channel]`
@@ -38,11 +54,11 @@ pub fn batch_gradients<E: Engine>(
     session: &Session<E>,
     recipe: &Recipe,
     (images, labels): (&[f32], &[usize]),
-    at_once: usize,
+    passes: Passes,
 ) -> BatchGradients {
     let mut total = None::<BatchGradients>;
-    for side_by_side in Part::divide(images, labels, recipe.part).chunks(at_once) {
-        let run = |part: &Part| part.run(session, recipe, labels.len());
+    for side_by_side in Part::divide(images, labels, recipe.part).chunks(passes.at_once) {
+        let run = |part: &Part| part.run(session, recipe, passes, labels.len());
         for next in side_by_side.par_iter().map(run).collect::<Vec<_>>() {
             match &mut total {
                 Some(total) => total.add(next),
@@ -69,14 +85,20 @@ impl<'a> Part<'a> {
     }
 
     /// Loss and gradients, as those of a mean over `batch` images.
-    fn run<E: Engine>(self, session: &Session<E>, recipe: &Recipe, batch: usize) -> BatchGradients {
+    fn run<E: Engine>(
+        self,
+        session: &Session<E>,
+        recipe: &Recipe,
+        Passes { loss_scale, .. }: Passes,
+        batch: usize,
+    ) -> BatchGradients {
         let mut sums = Sums::new(recipe.steps);
         let mut outputs = Vec::with_capacity(recipe.steps);
         let tape = session.record(self.images, |emission| {
             let mut logits = vec![0.0; self.labels.len() * emission.shape.len()];
             session.engine().read(emission.value, &mut logits);
             let weight = recipe.loss.weight(emission.step, recipe.steps);
-            let step = negative_log_likelihood(&logits, self.labels, weight / batch as f64);
+            let step = negative_log_likelihood(&logits, self.labels, weight * loss_scale / batch as f64);
             sums.loss[emission.step] += step.sum;
             sums.correct[emission.step] += step.correct;
             if weight > 0.0 {
@@ -89,10 +111,16 @@ impl<'a> Part<'a> {
         });
         sums.n += self.labels.len();
         let mut gradients = session.backward(tape, outputs);
-        // Gradients are those of a mean over the batch already; statistics become so here.
+        // Gradients are those of a mean over the batch already, but for the scale; statistics
+        // become so here, and were not scaled.
         let share = self.labels.len() as f32 / batch as f32;
-        let averaged = gradients.iter_mut().zip(session.averaged()).filter(|(_, averaged)| **averaged);
-        averaged.flat_map(|(statistic, _)| statistic).flatten().for_each(|value| *value *= share);
+        let back = (1.0 / loss_scale) as f32;
+        for (gradient, averaged) in gradients.iter_mut().zip(session.averaged()) {
+            let factor = if *averaged { share } else { back };
+            if factor != 1.0 {
+                gradient.iter_mut().flatten().for_each(|value| *value *= factor);
+            }
+        }
         BatchGradients { sums, gradients }
     }
 }

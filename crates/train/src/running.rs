@@ -28,7 +28,7 @@ mod tests {
     use redyn_network::{Init, Plan, Request, Session, Sketch};
 
     use super::*;
-    use crate::{Recipe, batch_gradients};
+    use crate::{Passes, Recipe, batch_gradients};
 
     fn graph() -> Graph {
         let sketch = Sketch::new(Shape::map(4, 4, 3), Init::of_pytorch);
@@ -55,7 +55,8 @@ mod tests {
         for _ in 0..200 {
             let session =
                 Session::new(&cpu, &graph, Plan::training(&graph, &request).unwrap(), &weights).unwrap();
-            let found = batch_gradients(&session, &recipe, (&images, &[0, 1, 2, 0, 1, 2]), 1);
+            let found =
+                batch_gradients(&session, &recipe, (&images, &[0, 1, 2, 0, 1, 2]), Passes::unscaled(1));
             follow(&graph, &mut weights, &found.gradients);
         }
         // By its averages the network now standardises these images as a batch.
@@ -85,7 +86,7 @@ mod tests {
         let session = Session::new(&cpu, &graph, plan(), &weights).unwrap();
         let statistics = |images: &[f32], labels: &[usize], part: usize, at_once: usize| {
             let recipe = Recipe { steps: 1, part, ..Recipe::default() };
-            let found = batch_gradients(&session, &recipe, (images, labels), at_once);
+            let found = batch_gradients(&session, &recipe, (images, labels), Passes::unscaled(at_once));
             found.gradients[2].clone().unwrap()
         };
         let together = statistics(&images, &labels, 2, 3);

@@ -13,9 +13,11 @@ use redyn_zoo::{Network, digest, write_weights};
 
 use crate::checkpoint::{Checkpoint, Position};
 use crate::metrics::{Row, Sums};
-use crate::part::{BatchGradients, batch_gradients};
+use crate::part::{BatchGradients, Passes, batch_gradients};
 use crate::running::follow;
-use crate::{Adam, Augment, Metrics, Recipe, RunRecord, TrainError, negative_log_likelihood};
+use crate::{
+    Adam, Augment, LossScale, Metrics, Recipe, RunRecord, TrainError, Verdict, negative_log_likelihood,
+};
 
 /// Seconds between checkpoints within an epoch.
 const CHECKPOINT_EVERY: f64 = 300.0;
@@ -102,6 +104,7 @@ impl<'a, E: Engine> Trainer<'a, E> {
             sums: Sums::new(recipe.steps),
             last_loss: None,
             updates: 0,
+            loss_scale: LossScale::first(engine.precision()),
             metrics: Metrics::default(),
         };
         let state = Checkpoint { weights, adam: Adam::new(recipe.learning_rate), position };
@@ -214,6 +217,11 @@ impl<'a, E: Engine> Trainer<'a, E> {
         &self.state.position.metrics
     }
 
+    /// Batches that updated nothing, because gradients overflowed the range of f16.
+    pub fn skipped_updates(&self) -> u64 {
+        self.state.position.loss_scale.skipped()
+    }
+
     /// What is recorded of the run.
     pub fn record(&self) -> &RunRecord {
         &self.record
@@ -232,22 +240,30 @@ impl<'a, E: Engine> Trainer<'a, E> {
             }
             let batch = batch?;
             let images = (&batch.images[..], &batch.labels[..]);
-            let of_batch = batch_gradients(&self.session, &recipe, images, self.parts_at_once);
+            let loss_scale = self.state.position.loss_scale.factor();
+            let passes = Passes { at_once: self.parts_at_once, loss_scale };
+            let of_batch = batch_gradients(&self.session, &recipe, images, passes);
             let loss = of_batch.loss(&recipe);
             let BatchGradients { sums, gradients } = of_batch;
-            let finite =
-                loss.is_finite() && gradients.iter().flatten().flatten().all(|value| value.is_finite());
-            if !finite {
-                let last = self.state.position.last_loss;
-                let loss = if loss.is_finite() { f64::NAN } else { loss };
-                return Err(TrainError::NotFinite { epoch, batch: batch.number, loss, last });
-            }
             let Checkpoint { weights, adam, position } = &mut self.state;
+            let finite = gradients.iter().flatten().flatten().all(|value| value.is_finite());
+            let verdict =
+                if loss.is_finite() { position.loss_scale.adapt(finite) } else { Verdict::Diverged };
+            match verdict {
+                Verdict::Use => {
+                    adam.learning_rate = recipe.rate(adam.updates, updates);
+                    adam.update(&self.network.graph, weights, &gradients);
+                    follow(&self.network.graph, weights, &gradients);
+                    self.session.load(weights);
+                }
+                Verdict::Skip => {}
+                Verdict::Diverged => {
+                    let last = position.last_loss;
+                    let loss = if loss.is_finite() { f64::NAN } else { loss };
+                    return Err(TrainError::NotFinite { epoch, batch: batch.number, loss, last });
+                }
+            }
             position.sums.add(&sums);
-            adam.learning_rate = recipe.rate(adam.updates, updates);
-            adam.update(&self.network.graph, weights, &gradients);
-            follow(&self.network.graph, weights, &gradients);
-            self.session.load(weights);
             position.updates = adam.updates;
             position.last_loss = Some(loss);
             position.batch = batch.number + 1;

@@ -1,6 +1,8 @@
 //! `redyn train`.
 
-use redyn_engine::Cpu;
+use redyn_burn::{Job, Kind, run_on};
+use redyn_engine::Engine;
+use redyn_stimuli::DataSet;
 use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
 use redyn_zoo::{Network, build, build_for};
 
@@ -9,7 +11,11 @@ use crate::Failure;
 use crate::args::TrainArgs;
 use crate::console::Console;
 
+/// Images of a part on the native engine: more are not faster.
+const PART: usize = 32;
+
 pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
+    let (device, precision) = args.computing.read()?;
     let network = build(&args.model)?;
     let mut data = open_data_for(&network.card, &args.data, &args.reading, console)?;
     data.keep_in_memory(args.memory);
@@ -17,7 +23,7 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let recipe = Recipe {
         epochs: args.epochs,
         batch: args.batch,
-        part: args.part,
+        part: args.part.unwrap_or(if device.kind == Kind::Cpu { PART } else { args.batch }),
         learning_rate: args.learning_rate,
         final_rate: args.final_rate,
         steps: args.steps.unwrap_or(network.card.steps),
@@ -26,29 +32,48 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         seed: args.seed,
         keep_every: args.keep_every,
     };
-    let engine = Cpu::default();
     let setting =
         Setting { folder: &args.out, data: args.data.clone(), command: command_line(), memory: args.memory };
-    let trainer = if args.resume {
-        Trainer::resume(&engine, &network, &data, recipe, &setting)?
-    } else {
-        Trainer::begin(&engine, &network, &data, recipe, &setting)?
-    };
-    console.say(format!(
-        "training {} on {} ({} classes, {} images)",
-        network.spec,
-        data.name,
-        data.classes.len(),
-        data.split("train")?.len()
-    ));
-    let resume = "the run is saved: the same command with --resume continues it";
-    follow(trainer, &network, console, resume)?;
+    let training = Training { network: &network, data: &data, recipe, setting, resume: args.resume, console };
+    run_on(device, precision, training)??;
     print_path(&args.out.join("weights.safetensors"))
 }
 
+/// A run to begin or to resume, on whichever engine.
+struct Training<'a> {
+    network: &'a Network,
+    data: &'a DataSet,
+    recipe: Recipe,
+    setting: Setting<'a>,
+    resume: bool,
+    console: &'a Console,
+}
+
+impl Job for Training<'_> {
+    type Output = Result<(), Failure>;
+
+    fn run<E: Engine>(self, engine: &E) -> Result<(), Failure> {
+        let Self { network, data, recipe, setting, console, .. } = self;
+        let trainer = if self.resume {
+            Trainer::resume(engine, network, data, recipe, &setting)?
+        } else {
+            Trainer::begin(engine, network, data, recipe, &setting)?
+        };
+        console.say(format!(
+            "training {} on {} ({} classes, {} images)",
+            network.spec,
+            data.name,
+            data.classes.len(),
+            data.split("train")?.len()
+        ));
+        let resume = "the run is saved: the same command with --resume continues it";
+        follow(trainer, network, console, resume)
+    }
+}
+
 /// Train to the end under a bar; `resume` tells how to go on with a run that was stopped.
-pub(crate) fn follow(
-    mut trainer: Trainer<Cpu>,
+pub(crate) fn follow<E: Engine>(
+    mut trainer: Trainer<E>,
     network: &Network,
     console: &Console,
     resume: &str,
@@ -83,6 +108,10 @@ pub(crate) fn follow(
     })?;
     if let Some(bar) = bar {
         bar.finish_and_clear();
+    }
+    let skipped = trainer.skipped_updates();
+    if skipped > 0 {
+        console.say(format!("note: {skipped} batches updated nothing, as gradients overflowed f16"));
     }
     match ending {
         Ending::Finished => Ok(()),

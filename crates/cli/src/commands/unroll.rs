@@ -1,7 +1,11 @@
 //! `redyn unroll`.
 
-use redyn_engine::Cpu;
+use std::path::Path;
+
+use redyn_burn::{Job, run_on};
+use redyn_engine::Engine;
 use redyn_network::{Effect, Intervention};
+use redyn_stimuli::DataSet;
 
 use super::{command_line, open_data_for, print_path};
 use crate::args::UnrollArgs;
@@ -9,6 +13,7 @@ use crate::console::Console;
 use crate::{Failure, Trained, UnrollOptions, Unrolled, unroll};
 
 pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
+    let (device, precision) = args.computing.read()?;
     let trained = Trained::open(&args.weights, args.epoch, args.model.as_deref())?;
     let data = args.data.clone().or_else(|| trained.data.clone());
     let data_name =
@@ -26,7 +31,8 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
         data: data_name,
         command: command_line(),
     };
-    follow(&trained, &data, &args.out, &options, console)?;
+    let unrolling = Unrolling { trained: &trained, data: &data, out: &args.out, options: &options, console };
+    run_on(device, precision, unrolling)??;
     print_path(&args.out)
 }
 
@@ -49,28 +55,36 @@ pub(super) fn interventions(
     Ok(interventions)
 }
 
-/// Unroll under a bar; an interrupted store says how to go on.
-pub(crate) fn follow(
-    trained: &Trained,
-    data: &redyn_stimuli::DataSet,
-    out: &std::path::Path,
-    options: &UnrollOptions,
-    console: &Console,
-) -> Result<(), Failure> {
-    let bar = console.bar(&format!("unroll {}", trained.network.card.short), 0);
-    let mut begun = false;
-    let mut watch = |done: usize, of: usize| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-        if !begun {
-            bar.reset_eta();
-            begun = true;
+/// A store to write or to continue, on whichever engine, under a bar; one that is interrupted says how
+/// to go on.
+pub(crate) struct Unrolling<'a> {
+    pub(crate) trained: &'a Trained,
+    pub(crate) data: &'a DataSet,
+    pub(crate) out: &'a Path,
+    pub(crate) options: &'a UnrollOptions,
+    pub(crate) console: &'a Console,
+}
+
+impl Job for Unrolling<'_> {
+    type Output = Result<(), Failure>;
+
+    fn run<E: Engine>(self, engine: &E) -> Result<(), Failure> {
+        let Self { trained, data, out, options, console } = self;
+        let bar = console.bar(&format!("unroll {}", trained.network.card.short), 0);
+        let mut begun = false;
+        let mut watch = |done: usize, of: usize| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+            if !begun {
+                bar.reset_eta();
+                begun = true;
+            }
+        };
+        let ended = unroll(engine, trained, data, out, options, &console.stop, &mut watch);
+        bar.finish_and_clear();
+        match ended? {
+            Unrolled::Complete => Ok(()),
+            Unrolled::Stopped => Err(Failure::stopped("the store is kept: the same command continues it")),
         }
-    };
-    let ended = unroll(&Cpu::default(), trained, data, out, options, &console.stop, &mut watch);
-    bar.finish_and_clear();
-    match ended? {
-        Unrolled::Complete => Ok(()),
-        Unrolled::Stopped => Err(Failure::stopped("the store is kept: the same command continues it")),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) use estimate::{Estimate, Load};
 
 use std::path::PathBuf;
 
+use redyn_burn::Job;
 use redyn_engine::Cpu;
 use redyn_network::Intervention;
 use redyn_stimuli::DataSet;
@@ -103,7 +104,8 @@ impl Study {
             data: self.named.clone(),
             command: command_line(),
         };
-        unroll::follow(trained, &self.data, &store, &options, console)?;
+        unroll::Unrolling { trained, data: &self.data, out: &store, options: &options, console }
+            .run(&Cpu::default())?;
         Ok(store)
     }
 }
