@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Axis, Slice};
 use redyn_analysis::JacobianRows;
 use redyn_analysis::krylov::{Found, Operators, Precision, largest_singular_values, spectral_radii};
 use redyn_core::{Bytes, Diagnose, Fault, Stop, file_fault, file_hint, replace_file};
@@ -202,8 +202,8 @@ impl Jacobians {
             ids.iter().enumerate().map(|(place, id)| (id.as_str(), place)).collect();
         let place = |&row: &usize| places.get(self.image_ids[self.rows.images[row]].as_str()).copied();
         let there: Vec<usize> = (0..self.rows.images.len()).filter(|row| place(row).is_some()).collect();
-        let part =
-            |array: &Array2<f64>| array.select(Axis(0), &there).slice(s![.., ..n_steps - 1]).to_owned();
+        let steps = Slice::from(..n_steps - 1);
+        let part = |array: &Array2<f64>| array.select(Axis(0), &there).slice_axis(Axis(1), steps).to_owned();
         Ok(JacobianRows {
             images: there.iter().filter_map(place).collect(),
             singular: part(&self.rows.singular),
