@@ -24,6 +24,8 @@
 //!
 //! DIFFERENCE: a batch of one image works. Steps count from the first, which no image has reached.
 
+pub(crate) mod cells;
+
 use redyn_engine::{Bias, Conv, Curve, Gain, Op, Padding, Shape, Windows};
 use redyn_network::{Area, Dialect, Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
@@ -74,6 +76,14 @@ fn settings(image_off: &str) -> Vec<Setting> {
     settings
 }
 
+/// The step at which the image gives way to the blank, if it does.
+fn image_off(spec: &Spec) -> Result<Option<usize>, ZooError> {
+    spec.get("image_off", |text| match text {
+        "never" => Some(None),
+        _ => text.parse().ok().filter(|&step: &usize| step > 0).map(Some),
+    })
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
     Shallow,
@@ -82,10 +92,7 @@ enum Depth {
 
 fn build(spec: &Spec, depth: Depth, steps: usize) -> Result<Network, ZooError> {
     let scale = Scale::read(spec)?;
-    let image_off = spec.get("image_off", |text| match text {
-        "never" => Some(None),
-        _ => text.parse().ok().filter(|&step: &usize| step > 0).map(Some),
-    })?;
+    let image_off = image_off(spec)?;
     let drawn = match depth {
         Depth::Shallow => shallow(&scale, image_off),
         Depth::Intermediate => intermediate(&scale, image_off),
@@ -120,8 +127,10 @@ fn build(spec: &Spec, depth: Depth, steps: usize) -> Result<Network, ZooError> {
 
 /// Variables of TensorFlow: the scope with its separator, then the word; the bias of a
 /// separable convolution stands beside its two kernels.
-fn name(scope: &str, _: &Op, role: Role) -> String {
+fn name(scope: &str, op: &Op, role: Role) -> String {
     match role {
+        Role::Weight if matches!(op, Op::GroupNorm { .. }) => format!("tnn_model/{scope}gamma"),
+        Role::Bias if matches!(op, Op::GroupNorm { .. }) => format!("tnn_model/{scope}beta"),
         Role::Gain => format!("tnn_model/{scope}memory_decay"),
         Role::Bias => format!("tnn_model/{}bias", scope.trim_end_matches("pointwise_")),
         _ if scope.ends_with("pre_0/") => format!("tnn_model/{scope}weights_basenet"),
@@ -137,6 +146,7 @@ fn initial(op: &Op, input: Shape, role: Role) -> Init {
             Init::xavier(input.channels / conv.groups * taps, conv.channels / conv.groups * taps)
         }
         (Op::Linear { channels, .. }, Role::Weight) => Init::xavier(input.channels, *channels),
+        (Op::GroupNorm { .. }, Role::Weight) => Init::Ones,
         _ => Init::Zeros,
     }
 }
@@ -243,19 +253,31 @@ fn shallow(scale: &Scale, image_off: Option<usize>) -> Result<Graph, NetworkErro
             sketch.tap("conv5.mean", area.now().average_pool());
         }
     }
+    decode_shallow(below.edge(Kind::BottomUp, &from, "readout").or_zeros(), scale.classes);
+    sketch.finish()
+}
+
+/// The mean of what a 2 × 2 convolution of the last map gives.
+fn decode_shallow(x: Signal<'_>, classes: usize) {
     let conv = Conv {
-        channels: scale.classes,
+        channels: classes,
         kernel: 2,
         stride: 1,
         padding: Padding::NONE,
         groups: 1,
         bias: Bias::PerChannel,
     };
-    let x = below.edge(Kind::BottomUp, &from, "readout").or_zeros();
-    let logits = x.convolve("imnetds/pre_1/", conv).average_pool();
-    sketch.unused("imnetds/", &Op::Gain(Gain::Common), logits.shape());
-    sketch.tap("readout", logits);
-    sketch.finish()
+    decode(x.convolve("imnetds/pre_1/", conv).average_pool());
+}
+
+/// The linear readout of the last map's mean.
+fn decode_intermediate(x: Signal<'_>, classes: usize) {
+    decode(x.average_pool().linear("imnetds/pre_3/", classes, Bias::PerChannel));
+}
+
+fn decode(logits: Signal<'_>) {
+    logits.sketch().unused("imnetds/", &Op::Gain(Gain::Common), logits.shape());
+    logits.sketch().tap("readout", logits);
 }
 
 fn shallow_cell<'s>(x: Signal<'s>, node: &str, conv: Conv) -> Signal<'s> {
@@ -315,10 +337,7 @@ fn intermediate(scale: &Scale, image_off: Option<usize>) -> Result<Graph, Networ
         (below, from) = (areas[index].last(), node);
     }
     sketch.tap("conv10.mean", areas[9].now().average_pool());
-    let x = below.edge(Kind::BottomUp, &from, "readout").or_zeros();
-    let logits = x.average_pool().linear("imnetds/pre_3/", scale.classes, Bias::PerChannel);
-    sketch.unused("imnetds/", &Op::Gain(Gain::Common), logits.shape());
-    sketch.tap("readout", logits);
+    decode_intermediate(below.edge(Kind::BottomUp, &from, "readout").or_zeros(), scale.classes);
     sketch.finish()
 }
 

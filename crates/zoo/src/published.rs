@@ -56,6 +56,7 @@ impl Layout {
     pub(crate) fn axes(self, key: &str, n_axes: usize) -> Vec<usize> {
         match (self, n_axes) {
             (Self::TensorFlow, 2) => vec![1, 0],
+            (Self::TensorFlow, 3) => vec![2, 0, 1],
             (Self::TensorFlow, 4) if key.contains("depthwise") => vec![2, 3, 0, 1],
             (Self::TensorFlow, 4) => vec![3, 2, 0, 1],
             _ => (0..n_axes).collect(),
