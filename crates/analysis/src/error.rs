@@ -105,13 +105,33 @@ pub enum Error {
         /// Name of both.
         name: String,
     },
-    /// The analysis compares with feedforward networks and there are none.
-    #[error("`{trajectories}` comes without a feedforward control, which `{analysis}` compares it to")]
-    ControlAbsent {
+    /// The analysis compares with other trajectories and there are none.
+    #[error("`{trajectories}` comes without a {role}, which `{analysis}` compares it to")]
+    CompanionAbsent {
         /// Name of the trajectories.
         trajectories: String,
         /// Name of the analysis.
         analysis: &'static str,
+        /// What the other trajectories are.
+        role: Role,
+    },
+    /// The analysis reads properties of the images and none were given.
+    #[error("`{trajectories}` comes without properties of its images, which `{analysis}` reads")]
+    PropertiesAbsent {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of the analysis.
+        analysis: &'static str,
+    },
+    /// The properties are of other images.
+    #[error("`{trajectories}`: properties of {found} images, the data have {expected}")]
+    Properties {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Images with properties.
+        found: usize,
+        /// Images of the data.
+        expected: usize,
     },
     /// The analysis reads one-step Jacobians and there are none.
     #[error("`{trajectories}` comes without the Jacobians of its steps")]
@@ -212,6 +232,8 @@ pub enum Role {
     FeedforwardControl,
     /// The same network with another readout.
     ReadoutVariant,
+    /// The same network with some of its connections cut.
+    LesionedRun,
 }
 
 impl std::fmt::Display for Role {
@@ -220,6 +242,7 @@ impl std::fmt::Display for Role {
             Self::UntrainedTwin => "untrained twin",
             Self::FeedforwardControl => "feedforward control",
             Self::ReadoutVariant => "sister with a bias in the readout",
+            Self::LesionedRun => "lesioned run",
         })
     }
 }
@@ -233,8 +256,9 @@ impl Error {
                 | Self::ReadoutDisagrees { .. }
                 | Self::ZeroReadout { .. }
                 | Self::TooFewSteps { .. }
-                | Self::ControlAbsent { .. }
                 | Self::JacobianAbsent { .. }
+                | Self::CompanionAbsent { .. }
+                | Self::PropertiesAbsent { .. }
         )
     }
 }
@@ -260,16 +284,28 @@ impl Diagnose for Error {
             Self::Companion { role: Role::UntrainedTwin, .. } => {
                 "unroll the untrained network (epoch -1) on the same images and steps".into()
             }
-            Self::Companion { role: Role::ReadoutVariant, .. } => {
+            Self::Companion { role: Role::ReadoutVariant | Role::LesionedRun, .. } => {
                 "unroll it on the same images and steps, with the same --split and --limit".into()
             }
             Self::Companion { role: Role::FeedforwardControl, .. } => {
                 "unroll the control for one step on the same images, with the same --split and --limit".into()
             }
             Self::ControlTwice { .. } => "unroll one of them with another --name".into(),
-            Self::ControlAbsent { .. } => {
-                "analyze it together with stores of one step of the same images (`redyn unroll --steps 1`)"
-                    .into()
+            Self::CompanionAbsent { role, .. } => match role {
+                Role::UntrainedTwin => "analyze it together with `redyn unroll --epoch -1`".into(),
+                Role::ReadoutVariant => {
+                    "analyze it together with the same network trained with a readout bias".into()
+                }
+                Role::FeedforwardControl => {
+                    "analyze it together with networks unrolled on the same images with `--steps 1`".into()
+                }
+                Role::LesionedRun => {
+                    "analyze it together with itself, unrolled on the same images with `--cut EDGE@3..`"
+                        .into()
+                }
+            },
+            Self::PropertiesAbsent { .. } | Self::Properties { .. } => {
+                "measure them with `redyn data properties DATA --out FILE`, and give --properties FILE".into()
             }
             Self::JacobianAbsent { .. } => {
                 "compute them with `redyn stability` and give the file to `redyn analyze --jacobians`".into()

@@ -1,7 +1,7 @@
 //! What must hold of every analysis of the registry, and of every degenerate input.
 
 use ndarray::{Array2, Array3};
-use redyn_core::{Diagnose, Fault, Readout, Stop};
+use redyn_core::{Diagnose, Fault, Readout, Stop, TrajectorySource};
 
 use crate::fixture::{Fixture, quick};
 use crate::rows::{Plan, Quantities, Rows};
@@ -14,11 +14,15 @@ fn run(fixture: &Fixture, options: &Options) -> Result<NetworkResults, Error> {
     let twin = fixture.twin();
     let control = fixture.control();
     let jacobians = fixture.jacobians(1);
+    let (lesioned, properties) = (fixture.lesioned(), fixture.properties());
+    let lesions: [(String, &dyn TrajectorySource); 1] = [("a.lateral@2..".into(), &lesioned)];
     let subjects = [Subject {
         trajectories: fixture,
         untrained: Some(&twin),
         controls: &[&control],
         jacobians: Some(&jacobians),
+        lesions: &lesions,
+        properties: Some(&properties),
     }];
     let stop = Stop::default();
     let request = Request { subjects: &subjects, analyses: Selection::All, options, stop: &stop };

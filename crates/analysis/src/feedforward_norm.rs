@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::estimate::quantile;
 use crate::resample::{Mean, bootstrap};
 use crate::table::Table;
-use crate::{Analysis, Control, Error, Estimate, Material, counts_by_step};
+use crate::{Analysis, Control, Error, Estimate, Material, Role, counts_by_step};
 
 /// The images that settle at one step, and how long a control's representations of them are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,8 @@ impl Analysis for FeedforwardNorm {
     fn analyse(material: &Material) -> Result<Self, Error> {
         if material.controls.is_empty() {
             let trajectories = material.rows.name.clone();
-            return Err(Error::ControlAbsent { trajectories, analysis: Self::NAME });
+            let role = Role::FeedforwardControl;
+            return Err(Error::CompanionAbsent { trajectories, analysis: Self::NAME, role });
         }
         let counts = counts_by_step(material.outcomes, material.rows.n_steps());
         let n = counts.iter().sum();

@@ -7,7 +7,7 @@ use redyn_core::random::Stream;
 use redyn_core::{Block, Description, Diagnose, Hierarchy, Readout, Stop, TrajectorySource};
 
 use crate::rows::{Plan, Quantities, Rows};
-use crate::{Control, JacobianRows, Material, Options, Shared, Uncertainty};
+use crate::{Control, JacobianRows, Lesioned, Material, Options, Properties, Shared, Uncertainty};
 
 const N_CLASSES: usize = 8;
 const N_UNITS: usize = 11;
@@ -129,6 +129,37 @@ impl Fixture {
         control
     }
 
+    /// The same network, which from the third step on loses its way with some images.
+    pub(crate) fn lesioned(&self) -> Self {
+        let mut lesioned = self.clone();
+        lesioned.about.name = "fixture lesioned".into();
+        for ((_, step, class), logit) in lesioned.logits.indexed_iter_mut() {
+            if step >= 2 && class < 3 {
+                *logit += 1.0;
+            }
+        }
+        lesioned
+    }
+
+    /// A property that goes with the first boundary distance, and one that has nothing to do
+    /// with it.
+    pub(crate) fn properties(&self) -> Properties {
+        let along = |image: usize| {
+            let own = self.about.readout.as_ref()?.weight.outer_iter().nth(self.labels[image])?;
+            let first = self.representations.slice(s![image, 0, ..]);
+            Some(own.iter().zip(first).map(|(w, r)| f64::from(w * r)).sum::<f64>())
+        };
+        let values = ndarray::Array2::from_shape_fn((self.labels.len(), 2), |(image, property)| {
+            let value = if property == 0 {
+                along(image).unwrap_or(0.0)
+            } else {
+                (1e4 * self.unit(image, 0, 0)).sin()
+            };
+            Some(if value.is_finite() { value } else { 0.0 })
+        });
+        Properties { names: vec!["alignment".into(), "unrelated".into()], values }
+    }
+
     pub(crate) fn n_steps(&self) -> usize {
         self.about.n_steps
     }
@@ -202,13 +233,14 @@ pub(crate) fn material(fixture: &Fixture, test: impl FnOnce(&Material)) {
 
 /// Run a test on a fixture and its twin.
 pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnOnce(&Material)) {
-    let (twin, control) = (fixture.twin(), fixture.control());
+    let (twin, control, lesioned) = (fixture.twin(), fixture.control(), fixture.lesioned());
     let stop = Stop::default();
     let rows = |source: &Fixture, quantities| {
         Rows::read(source, 0..source.labels.len(), &Plan { quantities, memory: 1 << 20, stop: &stop })
             .unwrap()
     };
     let (control_rows, untrained) = (rows(&control, Quantities::Motion), rows(&twin, Quantities::Motion));
+    let lesioned_rows = rows(&lesioned, Quantities::Motion);
     let rows = rows(fixture, Quantities::All);
     let outcomes = options.stable.outcomes(&rows);
     let controls = [Control {
@@ -225,6 +257,8 @@ pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnO
         untrained: Some((&twin.about.name, &untrained)),
         controls: &controls,
         jacobians: None,
+        lesions: &[Lesioned { what: "a.lateral@2..".into(), rows: lesioned_rows }],
+        properties: Some(&fixture.properties()),
         options,
         shared: &Shared::default(),
     });

@@ -23,8 +23,10 @@ mod feedforward_norm;
 #[cfg(test)]
 mod fixture;
 mod future_class;
+mod image_properties;
 mod judge;
 pub mod krylov;
+mod lesion;
 mod now_correct;
 mod numeric;
 mod options;
@@ -37,6 +39,7 @@ mod readout_zone;
 mod readout_zone_simulation;
 mod registry;
 mod resample;
+mod ridge;
 mod rows;
 mod run;
 mod schematic;
@@ -62,7 +65,9 @@ pub use error::{Error, Role};
 pub use estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, Series, Uncertainty};
 pub use feedforward_norm::{ControlNorm, FeedforwardNorm, NormGroup};
 pub use future_class::FutureClass;
+pub use image_properties::{Coefficient, ImageProperties, Properties, Regression};
 pub use judge::{Against, Case, Judged, NetworkJudged, judge};
+pub use lesion::{Lesion, LesionEffect};
 pub use now_correct::NowCorrect;
 pub use options::Options;
 pub use projection::{Plane, PlaneOptions, Projection, Shown, ZoneGrid};
@@ -71,7 +76,9 @@ pub use readout_similarity::{HierarchyAgreement, Linkage, Merge, NormSpread, Rea
 pub use readout_zone_simulation::{BiasEffect, ReadoutZoneSimulation, ZoneScene};
 pub use registry::{ANALYSES, Analysis, Entry, Finding, find};
 pub use rows::{Plan, Quantities, ReadoutRows, Rows};
-pub use run::{Control, Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse};
+pub use run::{
+    Control, Lesioned, Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse,
+};
 pub use schematic::Schematic;
 pub use shared::Shared;
 pub use stability::{JacobianRows, Stability};

@@ -106,6 +106,8 @@ registry! {
     feedforward_norm::FeedforwardNorm,
     convergence::Convergence,
     stability::Stability,
+    lesion::Lesion,
+    image_properties::ImageProperties,
     projection::Projection,
 }
 

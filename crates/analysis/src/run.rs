@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
-    ANALYSES, Analysis, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome, Role, Shared,
-    find,
+    ANALYSES, Analysis, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome, Properties, Role,
+    Shared, find,
 };
 
 /// One network to analyse, with what it is compared to.
@@ -20,6 +20,11 @@ pub struct Subject<'a> {
     pub untrained: Option<&'a dyn TrajectorySource>,
     /// Feedforward networks' representations of the same images: trajectories of one step.
     pub controls: &'a [&'a dyn TrajectorySource],
+    /// The same network's trajectories of the same images and steps with edges cut or scaled,
+    /// each with the words for what was done: `v4.lateral@3..`.
+    pub lesions: &'a [(String, &'a dyn TrajectorySource)],
+    /// Properties of its images.
+    pub properties: Option<&'a Properties>,
     /// What its one-step Jacobians are like along these trajectories.
     pub jacobians: Option<&'a JacobianRows>,
 }
@@ -27,7 +32,7 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// A network that is compared to nothing.
     pub fn of(trajectories: &'a dyn TrajectorySource) -> Self {
-        Self { trajectories, untrained: None, controls: &[], jacobians: None }
+        Self { trajectories, untrained: None, controls: &[], lesions: &[], properties: None, jacobians: None }
     }
 }
 
@@ -43,6 +48,15 @@ pub struct Control {
     /// Digest of the data behind it.
     pub digest: String,
     /// Its only step (motion only).
+    pub rows: Rows,
+}
+
+/// The network with some of its connections cut or scaled, on the same images.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesioned {
+    /// What was done, and during which steps.
+    pub what: String,
+    /// What every image did then (motion only).
     pub rows: Rows,
 }
 
@@ -80,6 +94,10 @@ pub struct Material<'a> {
     pub untrained: Option<(&'a str, &'a Rows)>,
     /// The feedforward controls.
     pub controls: &'a [Control],
+    /// The lesioned runs.
+    pub lesions: &'a [Lesioned],
+    /// Properties of the images.
+    pub properties: Option<&'a Properties>,
     /// What its one-step Jacobians are like.
     pub jacobians: Option<&'a JacobianRows>,
     /// Every choice.
@@ -251,6 +269,8 @@ pub(crate) struct Prepared<'a> {
     outcomes: Vec<Outcome>,
     untrained: Option<(&'a Description, Rows)>,
     controls: Vec<Control>,
+    lesions: Vec<Lesioned>,
+    properties: Option<&'a Properties>,
     jacobians: Option<&'a JacobianRows>,
 }
 
@@ -287,9 +307,21 @@ impl<'a> Prepared<'a> {
             Ok(Control { name, network, epoch, digest, rows })
         });
         let controls = controls.collect::<Result<Vec<Control>, Error>>()?;
+        let lesions = subject.lesions.iter().map(|(what, run)| {
+            check_companion(Role::LesionedRun, subject.trajectories, *run)?;
+            Ok(Lesioned { what: what.clone(), rows: read(*run, Quantities::Motion)? })
+        });
+        let lesions = lesions.collect::<Result<Vec<Lesioned>, Error>>()?;
+        let (trajectories, properties) = (subject.trajectories, subject.properties);
+        if let Some(found) = properties.map(|properties| properties.values.nrows())
+            && found != about.n_images
+        {
+            let (trajectories, expected) = (about.name.clone(), about.n_images);
+            return Err(Error::Properties { trajectories, found, expected });
+        }
         let outcomes = options.stable.outcomes(&rows);
-        let (trajectories, jacobians) = (subject.trajectories, subject.jacobians);
-        Ok(Self { trajectories, rows, outcomes, untrained, controls, jacobians })
+        let jacobians = subject.jacobians;
+        Ok(Self { trajectories, rows, outcomes, untrained, controls, lesions, properties, jacobians })
     }
 
     /// What an analysis works on.
@@ -300,6 +332,8 @@ impl<'a> Prepared<'a> {
             outcomes: &self.outcomes,
             untrained: self.untrained.as_ref().map(|(about, rows)| (about.name.as_str(), rows)),
             controls: &self.controls,
+            lesions: &self.lesions,
+            properties: self.properties,
             jacobians: self.jacobians,
             options,
             shared,

@@ -351,7 +351,8 @@ pub(crate) struct StabilityArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
     /// Stores of trajectories. An untrained network (epoch -1) is paired with the trained ones of the
-    /// same network and seed; stores of one step are feedforward controls of all that saw the same images
+    /// same network and seed; stores of one step are feedforward controls of all that saw the same images,
+    /// stores with edges cut or scaled are lesions of the same weights left intact
     #[arg(required = true)]
     pub(crate) stores: Vec<PathBuf>,
     /// Folder for results.json and one CSV per table
@@ -363,6 +364,9 @@ pub(crate) struct AnalyzeArgs {
     /// Only these analyses (`redyn analyses list`)
     #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
     pub(crate) only: Vec<String>,
+    /// Table of image properties (`redyn data properties`), to predict the first distance to the boundary
+    #[arg(long, value_name = "CSV")]
+    pub(crate) properties: Option<PathBuf>,
     /// What is measured, and how sure it is
     #[command(flatten)]
     pub(crate) statistics: StatisticsArgs,
@@ -488,6 +492,24 @@ pub(crate) enum DataCommand {
         /// A folder SPLIT/CLASS/*, or any other data set
         data: String,
         /// The file to write
+        out: PathBuf,
+        /// Side to which images are brought
+        #[arg(long)]
+        image_size: Option<usize>,
+        /// How images are read
+        #[command(flatten)]
+        reading: ReadingArgs,
+    },
+    /// Measure every image of a split: contrast, edges, spectrum, distance to its class; and the truth
+    /// about built-in stimuli
+    Properties {
+        /// A folder, an HDF5 file, a folder of arrays, or `builtin[:KEY=VALUE,...]`
+        data: String,
+        /// Split to measure
+        #[arg(long, default_value = "test")]
+        split: String,
+        /// The table to write, as CSV
+        #[arg(long, value_name = "CSV")]
         out: PathBuf,
         /// Side to which images are brought
         #[arg(long)]

@@ -31,6 +31,7 @@ mod cases;
 mod commands;
 mod console;
 mod failure;
+mod properties;
 mod reproductions;
 mod stability;
 mod study;

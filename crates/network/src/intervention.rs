@@ -1,5 +1,6 @@
 //! Interventions on edges: lesions and scaled connections, from one step to another.
 
+use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -134,6 +135,21 @@ impl FromStr for Intervention {
     }
 }
 
+/// As it is read.
+impl fmt::Display for Intervention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.edge)?;
+        if let Effect::Scale(factor) = self.effect {
+            write!(f, "={factor}")?;
+        }
+        match (self.steps.start, self.steps.end) {
+            (0, usize::MAX) => Ok(()),
+            (from, usize::MAX) => write!(f, "@{from}.."),
+            (from, to) => write!(f, "@{from}..{to}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +161,15 @@ mod tests {
         assert_eq!(read("v4.lateral@3..7").steps, 3..7);
         assert_eq!(read("v4.lateral@..7").steps, 0..7);
         assert_eq!(read("v4.lateral=0.5@3..").effect, Effect::Scale(0.5));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for text in
+            ["v4.lateral", "v4.lateral@3..", "v4.lateral@0..7", "v4.lateral=-0.5@3..7", "it.top_down=2"]
+        {
+            assert_eq!(text.parse::<Intervention>().unwrap().to_string(), text);
+        }
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub struct Network {
     pub hierarchy: Option<Hierarchy>,
     /// How it is built; absent for recordings.
     pub drawing: Option<Drawing>,
+    /// What was set about the images it saw, where they were generated: `clutter` 0.5.
+    #[serde(default)]
+    pub stimuli: BTreeMap<String, f64>,
 }
 
 /// A line of the provenance.

@@ -11,7 +11,7 @@
 //! use redyn_report::{Context, Network, write};
 //!
 //! # fn example(results: redyn_analysis::Results) -> Result<(), redyn_report::Error> {
-//! let network = |results| Network { results, hierarchy: None, drawing: None };
+//! let network = |results| Network { results, hierarchy: None, drawing: None, stimuli: Default::default() };
 //! let context = Context {
 //!     title: "Two networks and what they do".into(),
 //!     stimuli: "photographs, split test".into(),

@@ -15,6 +15,7 @@ use super::judge::{judge, write_judged};
 use super::{command_line, print_json, print_path, write_file};
 use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
+use crate::properties::PropertyTable;
 use crate::{Failure, Jacobians};
 
 /// Results and where they come from, as `results.json` holds them.
@@ -38,6 +39,9 @@ pub(crate) struct Source {
     /// Stores of one step of the same images.
     #[serde(default)]
     pub(super) controls: Vec<PathBuf>,
+    /// Stores of the same weights with edges cut or scaled.
+    #[serde(default)]
+    pub(super) lesions: Vec<PathBuf>,
     /// What the store says of the network: card, split, interventions.
     pub(super) model: serde_json::Value,
     pub(super) weights_digest: Option<String>,
@@ -82,6 +86,7 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
     let statistics = &args.statistics;
     let only: Vec<&str> = args.only.iter().map(String::as_str).collect();
     let selection = if only.is_empty() { Selection::All } else { Selection::Named(&only) };
+    let properties = args.properties.as_deref().map(PropertyTable::read).transpose()?;
     let how = How {
         area: statistics.area.as_deref(),
         spatial: statistics.spatial.into(),
@@ -89,6 +94,7 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
         selection,
         long: &[],
         jacobians: &args.jacobians,
+        properties: properties.as_ref(),
         claims: Claims { stores: &args.stores, against: Against::Other },
     };
     let analyzed = analyze(&args.stores, &how, &args.out, console)?;
@@ -104,6 +110,8 @@ pub(crate) struct How<'a> {
     pub(crate) spatial: Spatial,
     pub(crate) options: &'a Options,
     pub(crate) selection: Selection<'a>,
+    /// Properties of the images, by their ids.
+    pub(crate) properties: Option<&'a PropertyTable>,
     /// Longer recordings of the same networks, on which convergence is looked at.
     pub(crate) long: &'a [PathBuf],
     /// Files of one-step Jacobians.
@@ -184,15 +192,24 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
     let jacobians = of_stores(how.jacobians, &found, &stores, &n_steps)?;
+    let lesions: Vec<Vec<(String, &dyn TrajectorySource)>> = found
+        .iter()
+        .map(|one| one.lesions.iter().map(|(run, what)| (what.clone(), source(*run))).collect())
+        .collect();
+    let properties = found
+        .iter()
+        .map(|one| how.properties.map(|table| table.of(stores[one.subject].image_ids())).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
     let subjects: Vec<Subject> = found
         .iter()
-        .zip(&controls)
-        .zip(&jacobians)
-        .map(|((one, controls), jacobians)| Subject {
+        .enumerate()
+        .map(|(index, one)| Subject {
+            trajectories: source(one.subject),
             untrained: one.untrained.map(source),
-            controls,
-            jacobians: jacobians.as_ref(),
-            ..Subject::of(source(one.subject))
+            controls: &controls[index],
+            lesions: &lesions[index],
+            properties: properties[index].as_ref(),
+            jacobians: jacobians[index].as_ref(),
         })
         .collect();
     let bar = console.bar("analyze", subjects.len());
@@ -214,6 +231,7 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
                 store: paths[one.subject].clone(),
                 untrained: one.untrained.map(|twin| paths[twin].clone()),
                 controls: one.controls.iter().map(|&control| paths[control].clone()).collect(),
+                lesions: one.lesions.iter().map(|(run, _)| paths[*run].clone()).collect(),
                 model: about.model.clone(),
                 weights_digest: about.weights_digest.clone(),
                 dataset: about.dataset.clone(),

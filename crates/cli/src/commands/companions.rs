@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use redyn_network::Intervention;
 use redyn_store::Store;
 
 use crate::Failure;
@@ -14,12 +15,16 @@ pub(super) struct Companions {
     pub(super) untrained: Option<usize>,
     /// Stores of one step: what feedforward networks made of the same images.
     pub(super) controls: Vec<usize>,
+    /// The same weights with edges cut or scaled, and words for it: the run's name, or what was
+    /// done where it has no name of its own.
+    pub(super) lesions: Vec<(usize, String)>,
 }
 
 /// Stores with their companions, and those that belong to none.
 ///
-/// A store of one step beside stores of several is a feedforward control of all that saw the same
-/// images. An untrained network (epoch −1) is the twin of those of the same network and seed
+/// A run with interventions beside one without, of the same weights, images and steps, is a
+/// lesion of that one. A store of one step beside stores of several is a feedforward control of
+/// all that saw the same images. An untrained network (epoch −1) is the twin of those of the same network and seed
 /// that saw the same images, unless all are untrained: then they are what is to be looked at.
 ///
 /// # Errors
@@ -35,9 +40,24 @@ pub(super) fn companions(
             && stores[a].image_ids() == stores[b].image_ids()
     };
     let untrained = |index: usize| stores[index].about().epoch == Some(-1);
+    let done: Vec<String> = stores.iter().map(interventions).collect();
+    let intact_of = |lesioned: usize| {
+        let about = stores[lesioned].about();
+        (0..stores.len()).find(|&intact| {
+            !done[lesioned].is_empty()
+                && done[intact].is_empty()
+                && about.weights_digest.is_some()
+                && stores[intact].about().weights_digest == about.weights_digest
+                && n_steps[intact] == n_steps[lesioned]
+                && same_images(intact, lesioned)
+        })
+    };
+    let lesions: Vec<(usize, usize)> =
+        (0..stores.len()).filter_map(|lesioned| Some((lesioned, intact_of(lesioned)?))).collect();
     let recurrent = n_steps.iter().any(|&n| n > 1);
-    let (controls, others): (Vec<usize>, Vec<usize>) =
-        (0..stores.len()).partition(|&index| recurrent && n_steps[index] == 1);
+    let (controls, others): (Vec<usize>, Vec<usize>) = (0..stores.len())
+        .filter(|index| !lesions.iter().any(|(lesioned, _)| lesioned == index))
+        .partition(|&index| recurrent && n_steps[index] == 1);
     let mut subjects: Vec<usize> = others.iter().copied().filter(|&index| !untrained(index)).collect();
     if subjects.is_empty() {
         subjects.clone_from(&others);
@@ -68,12 +88,21 @@ pub(super) fn companions(
                     && untrained(other)
                     && there.network == about.network
                     && there.seed == about.seed
+                    && done[other] == done[subject]
                     && same_images(subject, other)
             };
             Companions {
                 subject,
                 untrained: others.iter().copied().find(twin),
                 controls: controls.iter().copied().filter(|&other| same_images(subject, other)).collect(),
+                lesions: lesions
+                    .iter()
+                    .filter(|(_, intact)| *intact == subject)
+                    .map(|&(lesioned, _)| {
+                        let name = &stores[lesioned].about().name;
+                        (lesioned, if *name == about.name { done[lesioned].clone() } else { name.clone() })
+                    })
+                    .collect(),
             }
         })
         .collect();
@@ -81,4 +110,11 @@ pub(super) fn companions(
         |index: &usize| found.iter().any(|one| one.subject == *index || one.untrained == Some(*index));
     let left = others.into_iter().filter(|index| !taken(index)).collect();
     Ok((found, left))
+}
+
+/// What was done to a run's edges, in words; empty for an intact network.
+fn interventions(store: &Store) -> String {
+    let recorded = store.about().model.get("interventions").cloned().unwrap_or_default();
+    let all: Vec<Intervention> = serde_json::from_value(recorded).unwrap_or_default();
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
 }

@@ -10,6 +10,7 @@ use super::{open_data, print_json, print_path, write_file};
 use crate::Failure;
 use crate::args::{DataCommand, ReadingArgs};
 use crate::console::{Console, stdout};
+use crate::properties::table;
 
 pub(super) fn run(command: &DataCommand, console: &Console) -> Result<(), Failure> {
     match command {
@@ -32,6 +33,11 @@ pub(super) fn run(command: &DataCommand, console: &Console) -> Result<(), Failur
                 console.say(format!("{split}: {n} images"));
             }
             print_path(&packed.path)
+        }
+        DataCommand::Properties { data, split, out, image_size, reading } => {
+            let data = open_data(data, *image_size, reading, console)?;
+            write_file(out, table(&data, split)?.as_bytes())?;
+            print_path(out)
         }
         DataCommand::Generate { out, stimuli, image_size } => {
             let specification: Specification = stimuli.parse()?;

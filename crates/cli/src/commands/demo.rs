@@ -134,6 +134,7 @@ fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf
         selection: Selection::All,
         long: &[],
         jacobians: &[],
+        properties: None,
         claims: Claims { stores, against: Against::Other },
     };
     let results = out.join("results");

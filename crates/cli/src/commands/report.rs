@@ -1,8 +1,10 @@
 //! `redyn report`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use redyn_report::{Context, Network, Provenance, Written, write};
+use redyn_stimuli::generated::Specification;
 use redyn_stimuli::{OpenOptions, open};
 use redyn_zoo::{Card, build};
 
@@ -46,7 +48,12 @@ pub(crate) fn report(
     for (results, source) in analyzed.results.networks.iter().zip(&analyzed.sources) {
         let drawing =
             card(source).and_then(|card| build(&card.network).ok()).map(|network| network.graph.drawing());
-        networks.push(Network { results: results.clone(), hierarchy: source.hierarchy.clone(), drawing });
+        networks.push(Network {
+            results: results.clone(),
+            hierarchy: source.hierarchy.clone(),
+            drawing,
+            stimuli: controls(source),
+        });
     }
     let first = analyzed.sources.first();
     let split = first.and_then(|source| source.model.get("split")?.as_str());
@@ -66,6 +73,19 @@ pub(crate) fn report(
     Ok(write(&context, out)?)
 }
 
+/// What was set about generated images.
+fn controls(source: &Source) -> BTreeMap<String, f64> {
+    let generated = source.dataset.as_deref().filter(|data| redyn_stimuli::is_builtin(data));
+    let specification = generated.and_then(|data| data.parse::<Specification>().ok());
+    let controls = |of: Specification| {
+        let Specification { clutter, occlusion, contrast, noise, .. } = of;
+        [("clutter", clutter), ("occlusion", occlusion), ("contrast", contrast), ("noise", noise)]
+            .map(|(name, level)| (name.to_owned(), level))
+            .into()
+    };
+    specification.map(controls).unwrap_or_default()
+}
+
 fn card(source: &Source) -> Option<Card> {
     serde_json::from_value(source.model.get("card")?.clone()).ok()
 }
@@ -75,8 +95,8 @@ fn pictures(
     analyzed: &Analyzed,
     data: Option<&str>,
     console: &Console,
-) -> Result<std::collections::BTreeMap<usize, redyn_report::Thumbnail>, Failure> {
-    let none = std::collections::BTreeMap::new;
+) -> Result<BTreeMap<usize, redyn_report::Thumbnail>, Failure> {
+    let none = BTreeMap::new;
     let Some(source) = analyzed.sources.first() else { return Ok(none()) };
     if analyzed.sources.iter().any(|other| other.image_ids != source.image_ids) {
         console.say("note: the networks saw different images; the report shows no thumbnails");
@@ -115,6 +135,9 @@ fn provenance(analyzed: &Analyzed) -> Vec<Provenance> {
         }
         for control in &source.controls {
             lines.push(line(&of("feedforward control"), control.display().to_string()));
+        }
+        for lesion in &source.lesions {
+            lines.push(line(&of("lesioned run"), lesion.display().to_string()));
         }
         for (what, value) in [
             ("seed", results.seed.map(|seed| seed.to_string())),

@@ -104,23 +104,6 @@ fn a_store_does_not_depend_on_how_a_path_was_typed() {
 }
 
 #[test]
-fn a_control_that_saw_other_images_is_refused() {
-    let room = Room::with_store();
-    room.fine("unroll run --steps 1 --name once --out once.zarr");
-    room.fine("unroll run --steps 1 --name few --limit 8 --out few.zarr");
-    let said = room.say("analyze a.zarr once.zarr --replicates 10");
-    assert_eq!(said.code, Some(0), "{said:?}");
-    let tables = room.files("results");
-    let table = tables.iter().find(|(name, _)| name.ends_with("feedforward_norm.csv")).unwrap().1;
-    assert!(table.windows(14).any(|bytes| bytes == b"once,spearman,"), "{tables:?}");
-    let hint = room.mistake(
-        "analyze a.zarr few.zarr --replicates 10",
-        "few.zarr has one step, so it is a feedforward control, but it saw other images than a.zarr",
-    );
-    assert_eq!(hint, "unroll it on the same data, with the same --split and --limit");
-}
-
-#[test]
 fn an_unfinished_store_says_how_far_it_is() {
     let room = Room::with_store();
     let text = String::from_utf8(room.read("a.zarr/zarr.json")).unwrap();

@@ -5,6 +5,7 @@ mod bad_input;
 mod bad_stores;
 mod checkpoints;
 mod common;
+mod companions;
 mod devices;
 mod full_disk;
 mod interrupted;

@@ -13,10 +13,13 @@ mod feedforward_norm;
 mod flow;
 mod future_class;
 mod hierarchy;
+mod image_properties;
+mod lesion;
 mod now_correct;
 mod over_seeds;
 mod projection;
 mod readout_zone_simulation;
+mod robustness;
 mod schematic;
 mod stability;
 mod stable_step;
@@ -73,6 +76,9 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     feedforward_norm::figure,
     convergence::figure,
     stability::figure,
+    lesion::figure,
+    image_properties::figure,
+    robustness::figure,
     projection::figure,
     architecture::figure,
 ];
@@ -243,7 +249,8 @@ mod tests {
     fn every_figure_has_something_to_show_and_says_what() {
         let shown = all(&CONTEXT);
         assert_eq!(shown.len(), FIGURES.len());
-        for one in &shown {
+        // Robustness needs one network on several sets of images: it has a test of its own.
+        for one in shown.iter().filter(|one| !matches!(one, Shown::Absent { name: "robustness", .. })) {
             let figure = one.figure().unwrap_or_else(|| panic!("{one:?}"));
             assert!(!figure.title.is_empty() && figure.caption.ends_with('.'), "{}", figure.name);
             assert!(!figure.tables.is_empty(), "{} has no data", figure.name);
@@ -309,11 +316,19 @@ mod tests {
             })
             .collect();
         let names: Vec<&str> = absent.iter().map(|(name, _)| *name).collect();
-        assert_eq!(
-            names,
-            ["future_class", "schematic", "boundary", "decomposition", "dendrogram", "zone_membership"]
-        );
-        assert!(absent.iter().all(|(_, reason)| reason.contains("readout")), "{absent:?}");
+        let expected = [
+            "future_class",
+            "schematic",
+            "boundary",
+            "decomposition",
+            "dendrogram",
+            "zone_membership",
+            "image_properties",
+            "robustness",
+        ];
+        assert_eq!(names, expected);
+        let readout = |(name, reason): &(&str, String)| *name == "robustness" || reason.contains("readout");
+        assert!(absent.iter().all(readout), "{absent:?}");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::io::Cursor;
 
 use ndarray::{Array2, Array3, s};
 use redyn_analysis::{
-    Against, Case, JacobianRows, Options, Projection, Request, Selection, Subject, Uncertainty, analyse,
-    judge,
+    Against, Case, JacobianRows, Options, Projection, Properties, Request, Selection, Subject, Uncertainty,
+    analyse, judge,
 };
 use redyn_core::random::Stream;
 use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories, TrajectorySource};
@@ -95,15 +95,24 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
     let controls =
         [("BNet", 0.8), ("BNet untrained", 0.0)].map(|(name, by)| feedforward(name, by, &twins[0].0));
     let controls: Vec<&dyn TrajectorySource> = controls.iter().map(|control| control as _).collect();
+    let lesioned: Vec<[Trajectories; 2]> =
+        twins.iter().map(|(trained, _)| [1, 3].map(|from| lesioned(trained, from))).collect();
+    let lesions: Vec<Vec<(String, &dyn TrajectorySource)>> = lesioned
+        .iter()
+        .map(|runs| runs.iter().map(|run| (run.description().name.clone(), run as _)).collect())
+        .collect();
+    let properties = properties(&twins[0].0);
     let jacobians: Vec<JacobianRows> = (0..n_networks).map(|index| jacobians(index, size)).collect();
     let subjects: Vec<Subject> = twins
         .iter()
-        .zip(&jacobians)
-        .map(|((trained, untrained), jacobians)| Subject {
+        .enumerate()
+        .map(|(index, (trained, untrained))| Subject {
+            trajectories: trained,
             untrained: Some(untrained),
             controls: &controls,
-            jacobians: Some(jacobians),
-            ..Subject::of(trained)
+            lesions: &lesions[index],
+            properties: Some(&properties),
+            jacobians: Some(&jacobians[index]),
         })
         .collect();
     let options = Options {
@@ -139,6 +148,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
             results,
             hierarchy: Some(hierarchy.clone()),
             drawing: Some(drawing(character)),
+            stimuli: BTreeMap::new(),
         })
         .collect();
     let shown: BTreeSet<(usize, usize)> = networks
@@ -293,6 +303,34 @@ fn jacobians(index: usize, size: Size) -> JacobianRows {
         tolerance: 1e-3,
         images,
     }
+}
+
+/// A network whose answers stay what they were, for every other image, once it is cut.
+fn lesioned(intact: &Trajectories, from: usize) -> Trajectories {
+    let mut block = intact.read(0..intact.labels().len()).expect("it is in memory");
+    let (n_images, n_steps, _) = block.logits.dim();
+    for image in (0..n_images).step_by(2) {
+        for step in from + 1..n_steps {
+            let held = block.logits.slice(s![image, from, ..]).to_owned();
+            block.logits.slice_mut(s![image, step, ..]).assign(&held);
+        }
+    }
+    let about =
+        Description { name: format!("it.lateral@{from}.."), readout: None, ..intact.description().clone() };
+    Trajectories::new(about, block.labels, block.representations, block.logits).expect("the shapes fit")
+}
+
+/// Invented properties, of which the first goes with the length of the first representation.
+fn properties(of: &Trajectories) -> Properties {
+    let block = of.read(0..of.labels().len()).expect("it is in memory");
+    let value = |(image, property): (usize, usize)| {
+        let mut stream = Stream::new(41, &[image as u64, property as u64]);
+        let first = block.representations.slice(s![image, 0, ..]);
+        let length: f32 = first.iter().map(|value| value * value).sum();
+        Some(stream.normal() + if property == 0 { f64::from(length) } else { 0.0 })
+    };
+    let names = ["contrast", "clutter", "object_size"].map(str::to_owned).into();
+    Properties { names, values: Array2::from_shape_fn((block.labels.len(), 3), value) }
 }
 
 fn describe(name: &str, network: &str, size: Size, readout: Option<Readout>) -> Description {

@@ -207,7 +207,7 @@ fn told(
         let wanted = shown.iter().filter(|(_, recording)| wanted(recording));
         wanted.map(|(_, recording)| study.store(&recording.store)).collect()
     };
-    // Lesions are no networks of their own.
+    // Lesions are no networks of their own: no claim is about them.
     let whole = |recording: &Recording| recording.interventions.is_empty();
     let all: Vec<PathBuf> = all
         .iter()
@@ -219,11 +219,12 @@ fn told(
         spatial: Spatial::Average,
         options: &Options::default(),
         selection: Selection::All,
+        properties: None,
         long: &stores(&|recording| recording.limit.is_some()),
         jacobians: &[],
         claims: Claims { stores: &all, against },
     };
-    let shown = stores(&|recording| recording.limit.is_none() && whole(recording));
+    let shown = stores(&|recording| recording.limit.is_none());
     let analyzed = analyze(&shown, &how, &study.out.join("results"), console)?;
     let builtin = redyn_stimuli::is_builtin(&study.named);
     let images = if builtin { "built-in stimuli" } else { &study.data.name };
