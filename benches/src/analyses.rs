@@ -10,7 +10,7 @@ use redyn_analysis::{
 };
 use redyn_core::Stop;
 use redyn_engine::Cpu;
-use redyn_store::{Published, Spatial, Store, Work, import_npz};
+use redyn_store::{Recording, Spatial};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -25,8 +25,6 @@ use crate::synthetic::{AREA, Extent, write_npz, write_store};
 
 /// How far numbers of the two sides may lie apart: theirs are in f64, our store holds f32.
 const NUMBERS: f64 = 1e-5;
-/// Bytes that an import may hold at once: with less the file is gone through more often.
-const IMPORT_BUDGET: u64 = 320 << 20;
 /// In place of what does not exist on either side.
 const ABSENT: f64 = -1e9;
 
@@ -43,11 +41,11 @@ pub(crate) enum Set {
 const PUBLISHED: [&str; 6] =
     ["accuracy", "stable_step", "change", "now_correct", "future_class", "readout_similarity"];
 
-/// Analyse a store.
-pub(crate) fn analyse_store(path: &Path, set: Set) -> Result<NetworkResults, Failure> {
-    let store = Store::open(path).map_err(Failure::redyn)?;
-    let trajectories = store.trajectories(AREA, Spatial::Flatten).map_err(Failure::redyn)?;
-    let subjects = [Subject::of(&trajectories)];
+/// Analyse a store, or a published file as it lies.
+pub(crate) fn analyse_file(path: &Path, set: Set) -> Result<NetworkResults, Failure> {
+    let recording = Recording::open(path).map_err(Failure::redyn)?;
+    let trajectories = recording.trajectories(AREA, Spatial::Flatten).map_err(Failure::redyn)?;
+    let subjects = [Subject::of(&*trajectories)];
     let mut options = AnalysisOptions::default();
     let analyses = match set {
         Set::Published => {
@@ -59,15 +57,6 @@ pub(crate) fn analyse_store(path: &Path, set: Set) -> Result<NetworkResults, Fai
     let request = Request { subjects: &subjects, analyses, options: &options, stop: &Stop::default() };
     let mut results = analyse(&request).map_err(Failure::redyn)?;
     Ok(results.networks.remove(0))
-}
-
-/// Import a published file into a store within `folder`, and analyse that.
-pub(crate) fn analyse_npz(npz: &Path, folder: &Path, set: Set) -> Result<NetworkResults, Failure> {
-    let place = tempfile::tempdir_in(folder).map_err(Failure::file(folder))?;
-    let store = place.path().join("imported.zarr");
-    let about = Published { area: AREA.into(), ..Published::default() };
-    import_npz(npz, &store, &about, &Work::within(IMPORT_BUDGET)).map_err(Failure::redyn)?;
-    analyse_store(&store, set)
 }
 
 /// The numbers that both sides have, in the peers' order.
@@ -99,7 +88,6 @@ const VECTORISED: (&str, &str) = ("vectorised", "NumPy, vectorised");
 struct Bench<'a> {
     options: &'a Options,
     extent: Extent,
-    folder: &'a Path,
     npz: PathBuf,
     store: PathBuf,
 }
@@ -119,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if against_peers.iter().any(|&set| options.wants(title(set))) {
         let store = write_store(extent, folder.join("made-up.zarr"))?;
         let npz = write_npz(&store, folder.join("made-up.npz"))?;
-        let bench = Bench { options, extent, folder, npz, store };
+        let bench = Bench { options, extent, npz, store };
         for set in against_peers.into_iter().filter(|&set| options.wants(title(set))) {
             record.add(bench.measure(set, &mut peer)?, options)?;
         }
@@ -151,7 +139,7 @@ fn check(peer: &mut Peer, folder: &Path) -> Result<(), Failure> {
     let store = write_store(extent, folder.join("check.zarr"))?;
     let npz = write_npz(&store, folder.join("check.npz"))?;
     for set in [Set::Published, Set::Everything] {
-        let ours = numbers(&analyse_npz(&npz, folder, set)?);
+        let ours = numbers(&analyse_file(&npz, set)?);
         let ours =
             ours.ok_or_else(|| Failure::Child { what: "the check".into(), why: "no result".into() })?;
         for (module, name) in [NOTEBOOK, VECTORISED] {
@@ -196,8 +184,8 @@ impl Bench<'_> {
         };
         // Seconds of analyses are long against the noise of one: no repetitions.
         let mut contestants = vec![
-            Contestant::new("redyn, from the .npz", |_| timed(&|| analyse_npz(&self.npz, self.folder, set))),
-            Contestant::new("redyn, from its store", |_| timed(&|| analyse_store(&self.store, set))),
+            Contestant::new("redyn, from the .npz", |_| timed(&|| analyse_file(&self.npz, set))),
+            Contestant::new("redyn, from its store", |_| timed(&|| analyse_file(&self.store, set))),
         ];
         for (module, name) in peers.iter().copied() {
             let (cell, every) = (&cell, if module == NOTEBOOK.0 { every } else { 1 });
@@ -213,9 +201,9 @@ impl Bench<'_> {
         }
         let mut case = Case::new(title(set), "images", self.extent.images as f64, timings);
         case.about = format!("{:?}, {} MB", self.extent, self.extent.bytes() / 1_000_000);
-        let (npz, store, folder) = (self.npz.clone(), self.store.clone(), self.folder.to_owned());
-        case.memory.push(memory("redyn, from the .npz", &Task::Npz { npz, folder, set })?);
-        case.memory.push(memory("redyn, from its store", &Task::Store { store, set })?);
+        for (name, path) in [("redyn, from the .npz", &self.npz), ("redyn, from its store", &self.store)] {
+            case.memory.push(memory(name, &Task::Analyses { path: path.clone(), set })?);
+        }
         for (module, name) in peers {
             let mut fresh = Peer::start("numpy")?;
             let before = fresh.peak()?;
@@ -253,7 +241,7 @@ fn scaling(name: &str, extents: &[Extent; 4], folder: &Path, options: &Options) 
             Contestant::new(label(extent), move |repetitions| {
                 let start = Instant::now();
                 for _ in 0..repetitions {
-                    analyse_store(store, Set::Everything)?;
+                    analyse_file(store, Set::Everything)?;
                 }
                 Ok(start.elapsed().as_secs_f64())
             })
@@ -265,7 +253,7 @@ fn scaling(name: &str, extents: &[Extent; 4], folder: &Path, options: &Options) 
     let mut case = Case::new(name, "runs", 1.0, timings);
     case.about = format!("{}, from the store; ratios to the smallest", title(Set::Everything));
     for (extent, store) in extents.iter().zip(stores) {
-        let task = Task::Store { store: store.clone(), set: Set::Everything };
+        let task = Task::Analyses { path: store.clone(), set: Set::Everything };
         case.memory.push(memory(&label(extent), &task)?);
         std::fs::remove_dir_all(&store).map_err(Failure::file(&store))?;
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use redyn_engine::{Bias, Conv, Cpu, Engine, Kernels, Op, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::analyses::{Set, analyse_npz, analyse_store};
+use crate::analyses::{Set, analyse_file};
 use crate::failure::Failure;
 use crate::machine::peak_memory;
 use crate::ours::{Ours, Setup, What};
@@ -18,10 +18,8 @@ use crate::record::Memory;
 pub(crate) enum Task {
     /// Two forward passes or training steps.
     Network { setup: Setup, what: What },
-    /// Analyses of a store.
-    Store { store: PathBuf, set: Set },
-    /// Import of a published file into a folder, and analyses of the store.
-    Npz { npz: PathBuf, folder: PathBuf, set: Set },
+    /// Analyses of a store or a published file.
+    Analyses { path: PathBuf, set: Set },
 }
 
 /// Peak memory before and after.
@@ -56,14 +54,9 @@ pub(crate) fn carry_out(task: &str) -> Result<(), Failure> {
             ours.seconds(what, 2);
             before
         }
-        Task::Store { store, set } => {
+        Task::Analyses { path, set } => {
             let before = peak_memory();
-            analyse_store(&store, set)?;
-            before
-        }
-        Task::Npz { npz, folder, set } => {
-            let before = peak_memory();
-            analyse_npz(&npz, &folder, set)?;
+            analyse_file(&path, set)?;
             before
         }
     };

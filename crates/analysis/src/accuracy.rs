@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::bootstrap;
+use crate::resample::{Sums, bootstrap};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 
@@ -45,21 +45,17 @@ impl Analysis for Accuracy {
         let rows = material.rows;
         let (n_images, n_steps) = (rows.n_images(), rows.n_steps());
         let sizes = vec![n_images; n_steps + 1];
-        let right: Vec<f64> = (0..n_images)
-            .flat_map(|image| rows.answers(image).iter().map(move |&answer| (image, answer)))
-            .map(|(image, answer)| f64::from(u8::from(answer == rows.labels[image])))
-            .collect();
-        let estimates = bootstrap(&rows.labels, &material.options.uncertainty, &sizes, |weights| {
-            let mut totals = vec![0.0; n_steps];
-            for (right, &weight) in right.chunks_exact(n_steps).zip(weights) {
-                for (total, right) in totals.iter_mut().zip(right) {
-                    *total += weight * right;
-                }
+        let mut right = Sums::new(n_steps);
+        for image in 0..n_images {
+            for (step, &answer) in rows.answers(image).iter().enumerate() {
+                right.add(image, step, f64::from(u8::from(answer == rows.labels[image])));
             }
-            let n: f64 = weights.iter().sum();
-            let mut values: Vec<Option<f64>> = totals.iter().map(|total| Some(total / n)).collect();
-            values.push(values[n_steps - 1].zip(values[0]).map(|(last, first)| last - first));
-            values
+        }
+        // A replicate has as many images as there are.
+        let estimates = bootstrap(material.replicates(), &sizes, &right, |right| {
+            let shares = right.iter().map(|right| right / n_images as f64);
+            let gain = (right[n_steps - 1] - right[0]) / n_images as f64;
+            shares.chain([gain]).map(Some).collect()
         });
         let per_step: Series = estimates[..n_steps].to_vec();
         let known = |step: usize| per_step[step].map(|estimate| StepEstimate { step, estimate });

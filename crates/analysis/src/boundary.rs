@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contrast::{Contrast, Groups, contrast, contrast_table, notes};
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Sums, bootstrap, means};
 use crate::rows::ReadoutRows;
 use crate::table::{Table, integer};
 use crate::{Analysis, Error, Estimate, Material};
@@ -117,17 +117,15 @@ fn relative(material: &Material, readout: &ReadoutRows) -> Vec<RelativeStep> {
             sizes[at(stable, step)] += 1;
         }
     }
-    let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut means = vec![Mean::default(); sizes.len()];
-        for &(image, stable) in &groups.members {
-            for step in 0..n_steps {
-                if let Some(depth) = readout.depth[[image, step]] {
-                    means[at(stable, step)].add(depth, weights[image]);
-                }
+    let mut sums = Sums::of_means(sizes.len());
+    for &(image, stable) in &groups.members {
+        for step in 0..n_steps {
+            if let Some(depth) = readout.depth[[image, step]] {
+                sums.add_to_mean(image, at(stable, step), depth);
             }
         }
-        means.iter().map(|mean| mean.value()).collect()
-    });
+    }
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
     let first = 1 - integer(n_steps);
     (first..).zip(estimates).map(|(offset, depth)| RelativeStep { offset, depth }).collect()
 }

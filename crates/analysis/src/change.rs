@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Sums, bootstrap, share};
 use crate::rows::Rows;
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Series, counts_by_step};
@@ -125,18 +125,17 @@ fn curves(material: &Material, rows: &Rows, counts: &[usize]) -> Vec<Series> {
     let width = rows.n_steps() - 1;
     let all: usize = counts.iter().sum();
     let sizes: Vec<usize> = counts.iter().chain([&all]).flat_map(|&n| vec![n; width]).collect();
-    let of_all = counts.len() * width;
-    let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut means = vec![Mean::default(); sizes.len()];
-        for (image, outcome) in material.outcomes.iter().enumerate().filter(|&(n, _)| weights[n] > 0.0) {
-            if let Some(stable) = outcome.correct_from() {
-                for (step, &change) in rows.changes(image).iter().enumerate() {
-                    means[stable * width + step].add(change, weights[image]);
-                    means[of_all + step].add(change, weights[image]);
-                }
-            }
+    // Per group and last for all: the changes, and the number of images.
+    let mut sums = Sums::new((counts.len() + 1) * (width + 1));
+    for (image, outcome) in material.outcomes.iter().enumerate() {
+        for group in outcome.correct_from().into_iter().flat_map(|stable| [stable, counts.len()]) {
+            let values = rows.changes(image).iter().copied().chain([1.0]);
+            values.enumerate().for_each(|(at, value)| sums.add(image, group * (width + 1) + at, value));
         }
-        means.iter().map(|mean| mean.value()).collect()
+    }
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+        let groups = sums.chunks_exact(width + 1);
+        groups.flat_map(|group| group[..width].iter().map(|&total| share(total, group[width]))).collect()
     });
     estimates.chunks_exact(width).map(<[_]>::to_vec).collect()
 }

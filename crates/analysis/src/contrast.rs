@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Draws, draws, mean};
+use crate::numeric::vectorised;
+use crate::resample::{Draws, Sums, draws, estimates, mean, share};
 use crate::table::Table;
 use crate::{Estimate, Material, Series, counts_by_step, timesteps_analyse};
 
@@ -57,32 +58,63 @@ impl Groups {
 
     /// A quantity at every step of every member.
     pub(crate) fn gather(&self, value: impl Fn(usize, usize) -> Option<f64>) -> Values {
-        let images = self.members.iter().map(|&(image, _)| image);
-        let all = images.flat_map(|image| (0..self.n_steps).map(move |step| (image, step)));
-        let (values, present) =
-            all.map(|(image, step)| value(image, step).map_or((0.0, 0.0), |value| (value, 1.0))).unzip();
-        Values { values, present }
+        let n_steps = self.n_steps;
+        let mut rows = vec![0.0; self.members.len() * 2 * n_steps];
+        for (row, &(image, _)) in rows.chunks_exact_mut(2 * n_steps).zip(&self.members) {
+            for step in 0..n_steps {
+                if let Some(value) = value(image, step) {
+                    (row[step], row[n_steps + step]) = (value, 1.0);
+                }
+            }
+        }
+        Values { rows, n_steps }
+    }
+
+    /// What the statistics are functions of: totals of the correct and of the not yet, then their
+    /// numbers; `[4][n_steps]`.
+    pub(crate) fn sums(&self, values: &Values) -> Sums {
+        let n_steps = self.n_steps;
+        let mut sums = Sums::new(4 * n_steps);
+        for (row, &(image, stable)) in values.rows().zip(&self.members) {
+            for (at, &value) in row.iter().enumerate().filter(|&(_, &value)| value != 0.0) {
+                let (which, step) = (at / n_steps, at % n_steps);
+                let not_yet = usize::from(step < stable);
+                sums.add(image, (2 * which + not_yet) * n_steps + step, value);
+            }
+        }
+        sums
+    }
+
+    /// The same sums over all members, with other stable steps.
+    pub(crate) fn sums_with(&self, stable: &[usize], values: &Values) -> Vec<f64> {
+        let n_steps = self.n_steps;
+        let mut by_stable = vec![0.0; n_steps * 2 * n_steps];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, &stable) in values.rows().zip(stable) {
+                    let sums = &mut by_stable[stable * 2 * n_steps..][..2 * n_steps];
+                    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                }
+            },
+        );
+        let mut sums = vec![0.0; 4 * n_steps];
+        for (stable, of) in by_stable.chunks_exact(2 * n_steps).enumerate() {
+            for (at, value) in of.iter().enumerate() {
+                let (which, step) = (at / n_steps, at % n_steps);
+                sums[(2 * which + usize::from(step < stable)) * n_steps + step] += value;
+            }
+        }
+        sums
     }
 
     /// Per step: mean of the correct, of the not yet, and their difference; then the same
     /// three averaged over the analysed steps where both groups hold images.
-    pub(crate) fn statistics(&self, weights: &[f64], values: &Values) -> Vec<Option<f64>> {
+    pub(crate) fn statistics(&self, sums: &[f64]) -> Vec<Option<f64>> {
         let n_steps = self.n_steps;
-        let (mut totals, mut counts) = (vec![0.0; 2 * n_steps], vec![0.0; 2 * n_steps]);
-        let rows = values.values.chunks_exact(n_steps).zip(values.present.chunks_exact(n_steps));
-        for (&(image, stable), (values, present)) in self.members.iter().zip(rows) {
-            let weight = weights[image];
-            if weight == 0.0 {
-                continue;
-            }
-            for step in 0..n_steps {
-                let group = if step < stable { n_steps } else { 0 };
-                totals[group + step] += weight * values[step];
-                counts[group + step] += weight * present[step];
-            }
-        }
-        let mean_of = |(&total, &count): (&f64, &f64)| (count > 0.0).then(|| total / count);
-        let mut means: Vec<Option<f64>> = totals.iter().zip(&counts).map(mean_of).collect();
+        let (totals, counts) = sums.split_at(2 * n_steps);
+        let mut means: Vec<Option<f64>> =
+            totals.iter().zip(counts).map(|(&total, &count)| share(total, count)).collect();
         let pairs: Vec<Option<(f64, f64)>> =
             (0..n_steps).map(|step| means[step].zip(means[n_steps + step])).collect();
         means.extend(pairs.iter().map(|pair| pair.map(|(correct, not_yet)| correct - not_yet)));
@@ -98,7 +130,7 @@ impl Groups {
     /// Number of images behind each of [`Groups::statistics`].
     pub(crate) fn sizes(&self, values: &Values) -> Vec<usize> {
         let n_steps = self.n_steps;
-        let present = |member: usize, step: usize| values.present[member * n_steps + step] > 0.0;
+        let present = |member: usize, step: usize| values.rows[(2 * member + 1) * n_steps + step] > 0.0;
         let mut sizes = vec![0; 3 * n_steps];
         for (member, &(_, stable)) in self.members.iter().enumerate() {
             for step in (0..n_steps).filter(|&step| present(member, step)) {
@@ -122,12 +154,17 @@ impl Groups {
     }
 }
 
-/// A quantity of the members of [`Groups`]: `[member, step]`, flat.
+/// A quantity of the members of [`Groups`].
 pub(crate) struct Values {
-    /// 0 where there is none.
-    values: Vec<f64>,
-    /// 1 where there is a value, else 0.
-    present: Vec<f64>,
+    /// Per member: the values, 0 where there is none, then 1 where there is one; `[member][2][step]`.
+    rows: Vec<f64>,
+    n_steps: usize,
+}
+
+impl Values {
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.rows.chunks_exact(2 * self.n_steps)
+    }
 }
 
 /// The statistics of [`Groups::statistics`] of a quantity given per image and step, resampled.
@@ -137,10 +174,8 @@ pub(crate) fn contrast_draws(
 ) -> Vec<Option<Draws>> {
     let groups = Groups::new(material);
     let values = groups.gather(value);
-    let sizes = groups.sizes(&values);
-    draws(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        groups.statistics(weights, &values)
-    })
+    let sums = groups.sums(&values);
+    draws(material.replicates(), &groups.sizes(&values), &sums, |sums| groups.statistics(sums))
 }
 
 /// Contrast a quantity, given per image and step, between the two groups.
@@ -150,8 +185,7 @@ pub(crate) fn contrast(
     value: impl Fn(usize, usize) -> Option<f64>,
 ) -> Contrast {
     let (n_steps, level) = (material.rows.n_steps(), material.options.uncertainty.level);
-    let estimates: Series =
-        contrast_draws(material, value).iter().map(|draws| Some(draws.as_ref()?.estimate(level))).collect();
+    let estimates = estimates(&contrast_draws(material, value), level);
     let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
     let average = |which: usize| estimates[3 * n_steps + which];
     Contrast {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::accuracy::StepEstimate;
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Sums, bootstrap, means, share};
 use crate::rows::Rows;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
@@ -211,31 +211,31 @@ fn approach(material: &Material, rows: &Rows) -> (Approach, usize) {
     }
     // As many as have a value at both ends.
     sizes[n_steps + width] = sizes[n_steps].min(sizes[n_steps + width - 1]);
-    let estimates = bootstrap(&rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut right = vec![Mean::default(); n_steps];
-        let mut change = vec![Mean::default(); width];
-        let (mut fixed, mut cycling) = (vec![0.0; n_steps], vec![0.0; n_steps]);
-        for (image, &weight) in weights.iter().enumerate().filter(|&(_, &weight)| weight > 0.0) {
-            for (right, &answer) in right.iter_mut().zip(rows.answers(image)) {
-                right.add(f64::from(u8::from(answer == rows.labels[image])), weight);
-            }
-            for (change, log) in change.iter_mut().zip(&logs[image * width..]) {
-                if let Some(log) = log {
-                    change.add(*log, weight);
-                }
-            }
-            if let Some(Recurrence { period, from }) = endings[image] {
-                let shares = if period == 1 { &mut fixed } else { &mut cycling };
-                shares[from..].iter_mut().for_each(|share| *share += weight);
+    // Right answers, images at a fixed point and in a cycle, by step; the logarithms, and how many.
+    let mut sums = Sums::new(3 * n_steps + 2 * width);
+    for image in 0..n_images {
+        for (step, &answer) in rows.answers(image).iter().enumerate() {
+            sums.add(image, step, f64::from(u8::from(answer == rows.labels[image])));
+        }
+        if let Some(Recurrence { period, from }) = endings[image] {
+            let kind = if period == 1 { 1 } else { 2 };
+            (from..n_steps).for_each(|step| sums.add(image, kind * n_steps + step, 1.0));
+        }
+        for (step, log) in logs[image * width..(image + 1) * width].iter().enumerate() {
+            if let Some(log) = log {
+                sums.add(image, 3 * n_steps + step, *log);
+                sums.add(image, 3 * n_steps + width + step, 1.0);
             }
         }
-        let n: f64 = weights.iter().sum();
-        let accuracy: Vec<Option<f64>> = right.iter().map(|mean| mean.value()).collect();
-        let change: Vec<Option<f64>> = change.iter().map(|mean| mean.value()).collect();
+    }
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+        let (counts, logs) = sums.split_at(3 * n_steps);
+        let shares: Vec<Option<f64>> = counts.iter().map(|&count| share(count, n_images as f64)).collect();
+        let (accuracy, shares) = shares.split_at(n_steps);
+        let change = means(logs);
         let fall = change[width - 1].zip(change[0]).map(|(last, first)| last - first);
-        let lowest = lowest(&accuracy).map(|(_, ratio)| ratio - 1.0);
-        let shares = fixed.into_iter().chain(cycling).map(|share| Some(share / n));
-        accuracy.into_iter().chain(change).chain([fall]).chain(shares).chain([lowest]).collect()
+        let lowest = lowest(accuracy).map(|(_, ratio)| ratio - 1.0);
+        [accuracy, &change, &[fall], shares, &[lowest]].concat()
     });
     let (accuracy, rest) = estimates.split_at(n_steps);
     let (change, rest) = rest.split_at(width);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::{LONG, log_change};
 use crate::judge::Individual;
-use crate::resample::{Draws, Mean, draws};
+use crate::resample::{Draws, Sums, draws, means};
 use crate::rows::Rows;
 use crate::seeds::over_seeds;
 use crate::table::Table;
@@ -137,17 +137,15 @@ fn mean_of_images(
     let values: Vec<Vec<Option<f64>>> = (0..material.rows.n_images()).map(values).collect();
     let sizes: Vec<usize> =
         (0..n).map(|step| values.iter().filter(|values| values[step].is_some()).count()).collect();
-    draws(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut means = vec![Mean::default(); n];
-        for (values, &weight) in values.iter().zip(weights).filter(|&(_, &weight)| weight > 0.0) {
-            for (mean, value) in means.iter_mut().zip(values) {
-                if let Some(value) = *value {
-                    mean.add(value, weight);
-                }
+    let mut sums = Sums::of_means(n);
+    for (image, values) in values.iter().enumerate() {
+        for (mean, value) in values.iter().enumerate() {
+            if let Some(value) = *value {
+                sums.add_to_mean(image, mean, value);
             }
         }
-        means.into_iter().map(Mean::value).collect()
-    })
+    }
+    draws(material.replicates(), &sizes, &sums, means)
 }
 
 /// Curves of several networks as one tidy table. The mean over seeds stands in rows without a

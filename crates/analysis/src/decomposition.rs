@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Mean, Sums, bootstrap, means};
 use crate::rows::ReadoutRows;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series, counts_by_step};
@@ -200,11 +200,9 @@ fn curves(material: &Material, moves: &Moves, counts: &[usize]) -> Vec<Shares> {
         }
     };
     each(&mut |_, place, _| sizes[place] += 1);
-    let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut means = vec![Mean::default(); n_groups * 3 * width];
-        each(&mut |image, place, share| means[place].add(share, weights[image]));
-        means.into_iter().map(Mean::value).collect()
-    });
+    let mut sums = Sums::of_means(n_groups * 3 * width);
+    each(&mut |image, place, share| sums.add_to_mean(image, place, share));
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
     (0..n_groups)
         .map(|group| {
             let series = |part: usize| estimates[at(group, part, 0)..at(group, part, 0) + width].to_vec();
@@ -234,17 +232,15 @@ fn periods(material: &Material, moves: &Moves) -> [Period; 2] {
         .collect();
     let count = |period: usize| values.iter().filter(|(_, of)| of[period][0].is_some()).count();
     let sizes = [[count(0); 5], [count(1); 5]].concat();
-    let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut means = [[Mean::default(); 5]; 2];
-        for (image, values) in &values {
-            for (mean, value) in means.iter_mut().flatten().zip(values.iter().flatten()) {
-                if let Some(value) = value {
-                    mean.add(*value, weights[*image]);
-                }
+    let mut sums = Sums::of_means(10);
+    for (image, values) in &values {
+        for (mean, value) in values.iter().flatten().enumerate() {
+            if let Some(value) = value {
+                sums.add_to_mean(*image, mean, *value);
             }
         }
-        means.iter().flatten().map(|mean| mean.value()).collect()
-    });
+    }
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
     [0, 5].map(|first| Period {
         radial: estimates[first],
         towards: estimates[first + 1],

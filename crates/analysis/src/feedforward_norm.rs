@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::estimate::quantile;
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Mean, draws_by_weights, estimates};
 use crate::table::Table;
 use crate::{Analysis, Control, Error, Estimate, Material, Role, counts_by_step};
 
@@ -145,9 +145,10 @@ fn of(control: &Control, material: &Material, counts: &[usize]) -> ControlNorm {
     let members = members(control, material);
     let n = members.len();
     let sizes: Vec<usize> = [n, n].iter().chain(counts).copied().collect();
-    let estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
+    let draws = draws_by_weights(material.replicates(), &sizes, |weights| {
         statistics(&members, counts.len(), weights)
     });
+    let estimates = estimates(&draws, material.options.uncertainty.level);
     let quartiles = |step: usize| {
         let norms: Vec<f64> =
             members.iter().filter(|member| member.stable == step).map(|member| member.norm).collect();

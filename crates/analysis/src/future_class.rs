@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contrast::Groups;
-use crate::resample::{Draws, Mean, draws, mean};
+use crate::numeric::vectorised;
+use crate::replicates::{LANES, Multiplicities};
+use crate::resample::{Draws, estimates, mean, resample, share};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 
@@ -52,37 +54,47 @@ struct Crowd {
     cosines: Vec<f64>,
 }
 
+/// Sums of the means over own classes and over pairs, in every lane.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    own: [[f64; LANES]; 2],
+    other: [[f64; LANES]; 2],
+}
+
 impl Crowd {
     /// Add to the means over own classes and over pairs.
     ///
     /// With `m` the multiplicities, `Σ_{i,j} m_i m_j [y_i ≠ y_j] cos(r_i, w_{y_j})` is
     /// `Σ_k M_k Σ_{i: y_i ≠ k} m_i cos(r_i, w_k)` with `M_k = Σ_{j: y_j = k} m_j`: no pair is
     /// visited.
-    fn add(&self, weights: &[f64], own: &mut Mean, other: &mut Mean) {
-        let n_labels = self.n_labels;
+    #[inline(always)]
+    fn add(&self, multiplicities: &Multiplicities, step: &mut Step) {
         // Per class: how often it occurs, how often with cosines, and sums of cosines with it,
         // over all images and over its own.
-        let (mut occurs, mut present) = (vec![0.0; n_labels], vec![0.0; n_labels]);
-        let (mut of_all, mut of_own) = (vec![0.0; n_labels], vec![0.0; n_labels]);
-        for (at, cosines) in self.cosines.chunks_exact(n_labels).enumerate() {
-            let weight = weights[self.images[at]];
-            if weight == 0.0 {
-                continue;
+        let mut sums = vec![[[0.0; LANES]; 4]; self.n_labels];
+        let mut everyone = [0.0; LANES];
+        for (at, cosines) in self.cosines.chunks_exact(self.n_labels).enumerate() {
+            let occurs = multiplicities[self.images[at]].map(f64::from);
+            let present = occurs.map(|times| times * self.present[at]);
+            let own = self.labels[at];
+            for lane in 0..LANES {
+                everyone[lane] += present[lane];
+                sums[own][0][lane] += occurs[lane];
+                sums[own][1][lane] += present[lane];
+                sums[own][2][lane] += present[lane] * cosines[own];
             }
-            let (label, with_cosines) = (self.labels[at], weight * self.present[at]);
-            occurs[label] += weight;
-            present[label] += with_cosines;
-            of_own[label] += with_cosines * cosines[label];
-            for (sum, cosine) in of_all.iter_mut().zip(cosines) {
-                *sum += with_cosines * cosine;
+            for (sums, &cosine) in sums.iter_mut().zip(cosines) {
+                for lane in 0..LANES {
+                    sums[3][lane] += present[lane] * cosine;
+                }
             }
         }
-        let everyone: f64 = present.iter().sum();
-        for class in 0..n_labels {
-            own.add_sum(of_own[class], present[class]);
-            let others = everyone - present[class];
-            if others > 0.0 {
-                other.add_sum(occurs[class] * (of_all[class] - of_own[class]), occurs[class] * others);
+        for [occurs, present, of_own, of_all] in &sums {
+            for lane in 0..LANES {
+                step.own[0][lane] += of_own[lane];
+                step.own[1][lane] += present[lane];
+                step.other[0][lane] += occurs[lane] * (of_all[lane] - of_own[lane]);
+                step.other[1][lane] += occurs[lane] * (everyone[lane] - present[lane]);
             }
         }
     }
@@ -141,10 +153,7 @@ impl FutureClass {
         let crowds = crowds(material, &groups)?;
         let (n_steps, window) = (groups.n_steps, groups.window);
         let level = material.options.uncertainty.level;
-        let estimates: Series = crowd_draws(material, &crowds, window)
-            .iter()
-            .map(|draws| Some(draws.as_ref()?.estimate(level)))
-            .collect();
+        let estimates = estimates(&crowd_draws(material, &crowds, window), level);
         let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
         let n_pairs: Vec<usize> = crowds.iter().map(|crowds| crowds.iter().map(n_pairs).sum()).collect();
         let mut notes = Vec::new();
@@ -176,9 +185,12 @@ pub(crate) fn future_class_draws(material: &Material) -> Result<Vec<Option<Draws
 }
 
 fn crowd_draws(material: &Material, crowds: &[Vec<Crowd>], window: usize) -> Vec<Option<Draws>> {
-    let sizes = sizes(crowds, window);
-    draws(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        statistics(crowds, window, weights)
+    resample(material.replicates(), &sizes(crowds, window), |multiplicities| {
+        let steps: Vec<Step> = vectorised(
+            #[inline(always)]
+            || crowds.iter().map(|at| step(at, multiplicities)).collect(),
+        );
+        std::array::from_fn(|lane| statistics(&steps, window, lane))
     })
 }
 
@@ -219,17 +231,21 @@ fn crowds(material: &Material, groups: &Groups) -> Result<Vec<Vec<Crowd>>, Error
     Ok((0..groups.n_steps).map(at).collect())
 }
 
-/// Per step: own, other, difference; then the three averages.
-fn statistics(crowds: &[Vec<Crowd>], window: usize, weights: &[f64]) -> Vec<Option<f64>> {
-    let (mut owns, mut others) = (Vec::new(), Vec::new());
-    for crowds in crowds {
-        let (mut own, mut other) = (Mean::default(), Mean::default());
-        for crowd in crowds {
-            crowd.add(weights, &mut own, &mut other);
-        }
-        owns.push(own.value());
-        others.push(other.value());
+#[inline(always)]
+fn step(crowds: &[Crowd], multiplicities: &Multiplicities) -> Step {
+    let mut step = Step::default();
+    for crowd in crowds {
+        crowd.add(multiplicities, &mut step);
     }
+    step
+}
+
+/// Per step: own, other, difference; then the three averages.
+fn statistics(steps: &[Step], window: usize, lane: usize) -> Vec<Option<f64>> {
+    let owns: Vec<Option<f64>> =
+        steps.iter().map(|step| share(step.own[0][lane], step.own[1][lane])).collect();
+    let others: Vec<Option<f64>> =
+        steps.iter().map(|step| share(step.other[0][lane], step.other[1][lane])).collect();
     let pairs: Vec<Option<(f64, f64)>> =
         owns.iter().zip(&others).map(|(own, other)| own.zip(*other)).collect();
     let both = || pairs[..window].iter().flatten();
@@ -327,11 +343,14 @@ mod tests {
             let groups = Groups::new(material);
             let crowds = crowds(material, &groups).unwrap();
             let mut stream = Stream::new(2, &[]);
-            let weights: Vec<f64> = (0..60).map(|_| stream.below(4) as f64).collect();
-            let found = statistics(&crowds, 4, &weights);
+            let multiplicities: Vec<[u8; LANES]> =
+                (0..60).map(|_| std::array::from_fn(|_| stream.below(4) as u8)).collect();
+            let lane = 5;
+            let steps: Vec<Step> = crowds.iter().map(|at| step(at, &multiplicities)).collect();
+            let found = statistics(&steps, 4, lane);
             let mut repeated: Vec<usize> = Vec::new();
-            for (image, &weight) in weights.iter().enumerate() {
-                repeated.extend(vec![image; weight as usize]);
+            for (image, times) in multiplicities.iter().enumerate() {
+                repeated.extend(vec![image; usize::from(times[lane])]);
             }
             for step in 0..3 {
                 let members = not_yet(&fixture, step);

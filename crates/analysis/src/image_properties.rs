@@ -4,7 +4,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{bootstrap, p_value};
+use crate::resample::{draws_by_weights, estimates, p_value};
 use crate::ridge::{Fit, Moments};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material};
@@ -227,12 +227,13 @@ fn regression(material: &Material, target: &str, names: &[&str], data: &Data, y:
     let folds = data.folds(y);
     let p = names.len();
     let sizes = vec![data.images.len(); 1 + 2 * p];
-    let estimates = bootstrap(data.labels, uncertainty, &sizes, |weights| {
+    let draws = draws_by_weights(material.replicates(), &sizes, |weights| {
         let Some((r_squared, fit)) = cross_validated(&data.moments(y, &folds, |image| weights[image])) else {
             return vec![None; 1 + 2 * p];
         };
         [r_squared].into_iter().chain(fit.standardised).chain(fit.alone).map(Some).collect()
     });
+    let estimates = estimates(&draws, uncertainty.level);
     let penalty = cross_validated(&data.moments(y, &folds, |_| 1.0)).map(|(_, fit)| fit.penalty);
     let permuted = |b: usize| {
         let mut shuffled = y.to_vec();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Sums, bootstrap, means, share};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Lesioned, Material, Outcome, Role, Series};
 
@@ -139,26 +139,28 @@ fn effect(material: &Material, lesion: &Lesioned) -> (Series, LesionEffect) {
         (0..n_images).map(|image| parts(material, lesion, &outcomes, image)).collect();
     let mut sizes = vec![n_images; 3 * n_steps];
     sizes.extend((0..4).map(|part| parts.iter().filter(|of| of[part].is_some()).count()));
-    let estimates = bootstrap(&rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut right = [vec![0.0; n_steps], vec![0.0; n_steps]];
-        let mut means = [Mean::default(); 4];
-        for (image, &weight) in weights.iter().enumerate().filter(|&(_, &weight)| weight > 0.0) {
-            for (right, rows) in right.iter_mut().zip([rows, &lesion.rows]) {
-                for (right, &answer) in right.iter_mut().zip(rows.answers(image)) {
-                    *right += weight * f64::from(u8::from(answer == rows.labels[image]));
-                }
-            }
-            for (mean, part) in means.iter_mut().zip(parts[image]) {
-                if let Some(part) = part {
-                    mean.add(part, weight);
-                }
+    // Right answers without the lesion and with it, by step; then what four means are made of.
+    let mut sums = Sums::new(2 * n_steps + 8);
+    for (image, parts) in parts.iter().enumerate() {
+        for (side, of) in [rows, &lesion.rows].into_iter().enumerate() {
+            for (step, &answer) in of.answers(image).iter().enumerate() {
+                let right = f64::from(u8::from(answer == rows.labels[image]));
+                sums.add(image, side * n_steps + step, right);
             }
         }
-        let n: f64 = weights.iter().sum();
-        let [without, with] = &right;
+        for (at, part) in parts.iter().enumerate() {
+            if let Some(part) = *part {
+                sums.add(image, 2 * n_steps + at, part);
+                sums.add(image, 2 * n_steps + 4 + at, 1.0);
+            }
+        }
+    }
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+        let (right, of_means) = sums.split_at(2 * n_steps);
+        let (without, with) = right.split_at(n_steps);
         let change = with.iter().zip(without).map(|(with, without)| with - without);
-        let shares = without.iter().chain(with).copied().chain(change).map(|sum| Some(sum / n));
-        shares.chain(means.into_iter().map(Mean::value)).collect()
+        let shares = right.iter().copied().chain(change).map(|count| share(count, n_images as f64));
+        shares.chain(means(of_means)).collect()
     });
     let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
     let number = |which: usize| estimates[3 * n_steps + which];

@@ -7,6 +7,10 @@
 //!
 //! [`judge`] holds several networks, each under several seeds, against what the paper says.
 
+// What is not inlined into `numeric::vectorised` is not compiled for the processor's vector
+// instructions.
+#![allow(clippy::inline_always)]
+
 mod accuracy;
 mod boundary;
 mod change;
@@ -38,6 +42,7 @@ mod readout_similarity;
 mod readout_zone;
 mod readout_zone_simulation;
 mod registry;
+mod replicates;
 mod resample;
 mod ridge;
 mod rows;

@@ -3,10 +3,13 @@
 //! A product of two f32 values is exact in f64, so only the order of additions decides the
 //! bits of a result, and here it depends on nothing but the number of units.
 
+use pulp::{Arch, Simd, WithSimd};
+
 /// Sums that run side by side, so that the processor need not wait for each addition.
 const LANES: usize = 8;
 
 /// `Σ_u term(a_u, b_u)`: eight interleaved sums, then those in order.
+#[inline(always)]
 fn interleaved<A, B>(a: &[A], b: &[B], term: impl Fn(f64, f64) -> f64) -> f64
 where
     A: Copy + Into<f64>,
@@ -27,23 +30,43 @@ where
 }
 
 /// `a · b`
+#[inline(always)]
 pub(crate) fn dot<A: Copy + Into<f64>, B: Copy + Into<f64>>(a: &[A], b: &[B]) -> f64 {
     interleaved(a, b, |x, y| x * y)
 }
 
 /// `‖a‖₂`
+#[inline(always)]
 pub(crate) fn norm<A: Copy + Into<f64>>(a: &[A]) -> f64 {
     dot(a, a).sqrt()
 }
 
 /// `a − b`, so that what is small is not lost in the difference of two large sums.
+#[inline(always)]
 pub(crate) fn difference(a: &[f32], b: &[f32]) -> Vec<f64> {
     a.iter().zip(b).map(|(&x, &y)| f64::from(x) - f64::from(y)).collect()
 }
 
-/// A matrix laid out for products with many vectors: panels of eight rows, unit by unit.
+/// Whether all values are finite; all are looked at, many at a time.
+#[inline(always)]
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(true, |finite, value| finite & value.is_finite())
+}
+
+/// Do `work` with the widest vector instructions of this processor. Only what is inlined is
+/// compiled for them: the closure must be `#[inline(always)]`, and so must what it calls. Bits do
+/// not depend on it, as a product and a sum are never contracted.
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    Arch::new().dispatch(work)
+}
+
+/// Vectors multiplied together, so that each weight that is loaded serves all of them.
+const TILE: usize = 6;
+
+/// A matrix laid out for products with many vectors: panels of as many rows as two registers
+/// hold, unit by unit; the last panel may be of one register.
 pub(crate) struct Panels {
-    /// `[panel, unit, lane]`, rows beyond the last are zero.
+    /// `[panel][unit][row of the panel]`, rows beyond the last are zero.
     values: Vec<f64>,
     n_rows: usize,
     n_units: usize,
@@ -52,64 +75,125 @@ pub(crate) struct Panels {
 impl Panels {
     /// `weight`: `[row, unit]` in standard layout.
     pub(crate) fn new(weight: &[f32], n_rows: usize, n_units: usize) -> Self {
-        let mut values = vec![0.0; n_rows.div_ceil(LANES) * n_units * LANES];
-        for row in 0..n_rows {
-            for unit in 0..n_units {
-                values[(row / LANES * n_units + unit) * LANES + row % LANES] =
-                    f64::from(weight[row * n_units + unit]);
-            }
+        let lanes = Arch::new().dispatch(Lanes);
+        let mut values = Vec::with_capacity(n_rows.next_multiple_of(lanes) * n_units);
+        for (first, width) in panels(n_rows, lanes) {
+            let row =
+                |unit: usize, row: usize| weight.get(row * n_units + unit).map_or(0.0, |&w| f64::from(w));
+            values.extend((0..n_units).flat_map(|unit| (first..first + width).map(move |r| row(unit, r))));
         }
         Self { values, n_rows, n_units }
     }
 
-    /// The product of every row with every vector: `[vector, row]`.
+    /// The product of every row with every vector, the sum over units in their order:
+    /// `[vector, row]`.
     ///
     /// # Shapes
     /// - `vectors`: `[vector, unit]`, standard layout
     pub(crate) fn products(&self, vectors: &[f32]) -> Vec<f64> {
-        let vectors: Vec<f64> = vectors.iter().map(|&value| f64::from(value)).collect();
-        let n_vectors = vectors.len() / self.n_units;
-        let mut products = vec![0.0; n_vectors * self.n_rows];
-        let mut write = |vector: usize, panel: usize, sums: &[f64; LANES]| {
-            let rows = panel * LANES..self.n_rows.min((panel + 1) * LANES);
-            products[vector * self.n_rows..][rows.clone()].copy_from_slice(&sums[..rows.len()]);
-        };
-        for (panel, weight) in self.values.chunks_exact(self.n_units * LANES).enumerate() {
-            for (pair, two) in vectors.chunks(2 * self.n_units).enumerate() {
-                let (first, second) = two.split_at(self.n_units);
-                if second.is_empty() {
-                    write(2 * pair, panel, &one_by_panel(weight, first));
-                } else {
-                    let [first, second] = two_by_panel(weight, first, second);
-                    write(2 * pair, panel, &first);
-                    write(2 * pair + 1, panel, &second);
+        let mut products = vec![0.0; vectors.len() / self.n_units * self.n_rows];
+        Arch::new().dispatch(Products { panels: self, vectors, into: &mut products });
+        products
+    }
+
+    /// Products of a tile of vectors: `[R, unit]` to `[R, row]`.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize>(&self, simd: S, tile: &[f64], products: &mut [f64]) {
+        let mut values = &self.values[..];
+        for (first, width) in panels(self.n_rows, S::F64_LANES) {
+            let (panel, rest) = values.split_at(self.n_units * width);
+            values = rest;
+            if width == S::F64_LANES {
+                self.panel::<S, R, 1>(simd, panel, tile, first, products);
+            } else {
+                self.panel::<S, R, 2>(simd, panel, tile, first, products);
+            }
+        }
+    }
+
+    /// The rows from `first` on that one panel of `N` registers holds.
+    #[inline(always)]
+    fn panel<S: Simd, const R: usize, const N: usize>(
+        &self,
+        simd: S,
+        panel: &[f64],
+        tile: &[f64],
+        first: usize,
+        products: &mut [f64],
+    ) {
+        let vectors: [&[f64]; R] =
+            std::array::from_fn(|at| &tile[at * self.n_units..(at + 1) * self.n_units]);
+        let mut sums = [[simd.splat_f64s(0.0); N]; R];
+        // Indices of constant range: the sums stay in registers.
+        for (unit, weights) in S::as_simd_f64s(panel).0.chunks_exact(N).enumerate() {
+            for at in 0..R {
+                let value = simd.splat_f64s(vectors[at][unit]);
+                for n in 0..N {
+                    // Fused or not: the product is exact.
+                    sums[at][n] = simd.mul_add_e_f64s(weights[n], value, sums[at][n]);
                 }
             }
         }
-        products
+        let mut row = [0.0; 2 * MOST_LANES];
+        let there = (N * S::F64_LANES).min(self.n_rows - first);
+        for (at, products) in products.chunks_exact_mut(self.n_rows).enumerate().take(R) {
+            let registers = S::as_mut_simd_f64s(&mut row).0;
+            for (register, sum) in registers.iter_mut().zip(sums[at]) {
+                *register = sum;
+            }
+            products[first..first + there].copy_from_slice(&row[..there]);
+        }
     }
 }
 
-fn one_by_panel(weight: &[f64], vector: &[f64]) -> [f64; LANES] {
-    let mut sums = [0.0; LANES];
-    for (weight, &value) in weight.chunks_exact(LANES).zip(vector) {
-        for lane in 0..LANES {
-            sums[lane] += weight[lane] * value;
-        }
-    }
-    sums
+/// Doubles in the widest register there is.
+const MOST_LANES: usize = 8;
+
+/// First row and width of every panel.
+fn panels(n_rows: usize, lanes: usize) -> impl Iterator<Item = (usize, usize)> {
+    let width = move |first: usize| if n_rows - first > lanes { 2 * lanes } else { lanes };
+    (0..n_rows).step_by(2 * lanes).map(move |first| (first, width(first)))
 }
 
-/// Two vectors at a time: each weight is loaded once for both.
-fn two_by_panel(weight: &[f64], first: &[f64], second: &[f64]) -> [[f64; LANES]; 2] {
-    let mut sums = [[0.0; LANES]; 2];
-    for ((weight, &a), &b) in weight.chunks_exact(LANES).zip(first).zip(second) {
-        for lane in 0..LANES {
-            sums[0][lane] += weight[lane] * a;
-            sums[1][lane] += weight[lane] * b;
+/// How many doubles a register holds.
+struct Lanes;
+
+impl WithSimd for Lanes {
+    type Output = usize;
+
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        S::F64_LANES
+    }
+}
+
+struct Products<'a> {
+    panels: &'a Panels,
+    vectors: &'a [f32],
+    into: &'a mut [f64],
+}
+
+impl WithSimd for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Panels { n_rows, n_units, .. } = *self.panels;
+        let mut wide = vec![0.0; TILE * n_units];
+        let tiles = self.vectors.chunks(TILE * n_units).zip(self.into.chunks_mut(TILE * n_rows));
+        for (vectors, products) in tiles {
+            wide.iter_mut().zip(vectors).for_each(|(wide, &value)| *wide = f64::from(value));
+            if vectors.len() == TILE * n_units {
+                self.panels.tile::<S, TILE>(simd, &wide, products);
+            } else {
+                let n = vectors.len() / n_units;
+                for (vector, products) in
+                    wide.chunks_exact(n_units).zip(products.chunks_exact_mut(n_rows)).take(n)
+                {
+                    self.panels.tile::<S, 1>(simd, vector, products);
+                }
+            }
         }
     }
-    sums
 }
 
 #[cfg(test)]
@@ -125,7 +209,7 @@ mod tests {
 
     #[test]
     fn products_are_the_plain_sums_to_the_bit() {
-        for (n_rows, n_units, n_vectors) in [(1, 1, 1), (7, 5, 3), (8, 13, 2), (19, 40, 5)] {
+        for (n_rows, n_units, n_vectors) in [(1, 1, 1), (7, 5, 3), (8, 13, 6), (19, 40, 14), (100, 9, 25)] {
             let (weight, vectors) = (values(n_rows * n_units, 1), values(n_vectors * n_units, 2));
             let products = Panels::new(&weight, n_rows, n_units).products(&vectors);
             for vector in 0..n_vectors {

@@ -2,6 +2,8 @@
 
 use redyn_core::random::Stream;
 
+use crate::numeric::{dot, vectorised};
+
 /// Directions iterated together: more than wanted, so that the leading two converge fast
 /// even when the next few spread as much.
 const BLOCK: usize = 8;
@@ -76,17 +78,18 @@ pub(crate) fn principal(points: &[f64], n_units: usize) -> Principal {
     Principal { axes: [axis(0), axis(1)], explained: [share(0), share(1)], mean }
 }
 
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
 /// `XᵀX v`
 fn scatter(centred: &[f64], n_units: usize, v: &[f64]) -> Vec<f64> {
     let mut image = vec![0.0; n_units];
-    for point in centred.chunks_exact(n_units) {
-        let along = dot(point, v);
-        image.iter_mut().zip(point).for_each(|(sum, x)| *sum += along * x);
-    }
+    vectorised(
+        #[inline(always)]
+        || {
+            for point in centred.chunks_exact(n_units) {
+                let along = dot(point, v);
+                image.iter_mut().zip(point).for_each(|(sum, x)| *sum += along * x);
+            }
+        },
+    );
     image
 }
 

@@ -3,7 +3,8 @@
 use redyn_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::principal::{Principal, dot, principal};
+use crate::numeric::dot;
+use crate::principal::{Principal, principal};
 use crate::table::Table;
 use crate::{Analysis, Course, Error, Material};
 

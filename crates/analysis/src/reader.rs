@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use rayon::prelude::*;
 use redyn_core::{Block, TrajectorySource};
 
 use crate::Error;
-use crate::numeric::{difference, dot, norm};
-use crate::readout_zone::Zones;
+use crate::numeric::{all_finite, difference, dot, norm, vectorised};
+use crate::readout_zone::{Facets, Zones};
 use crate::rows::{ReadoutRows, Rows};
+
+/// Images whose products with the readout are formed together.
+const TOGETHER: usize = 16;
 
 /// One image's row.
 pub(crate) struct Row {
@@ -20,6 +23,8 @@ pub(crate) struct Row {
     radial: Vec<Option<f64>>,
     persistence: Vec<Option<f64>>,
     first_seen: Vec<usize>,
+    /// Products of the changes with the readout vector of the true class.
+    along: Vec<f64>,
     readout: Option<ReadoutRow>,
 }
 
@@ -61,39 +66,70 @@ impl Reader<'_> {
                 return Err(Error::Shape { trajectories: trajectories(), images, what, found, expected });
             }
         }
-        if !block.representations.is_standard_layout() {
-            block.representations = block.representations.as_standard_layout().into_owned();
+        for array in [&mut block.representations, &mut block.logits] {
+            if !array.is_standard_layout() {
+                *array = array.as_standard_layout().into_owned();
+            }
         }
         Ok(block)
     }
 
     /// The rows of a block, its images shared among threads.
     pub(crate) fn rows(&self, block: &Block) -> Result<Vec<Row>, Error> {
-        let one = |index: usize| self.row(block, index);
-        (0..block.labels.len()).into_par_iter().map(one).collect()
+        let n = block.labels.len();
+        let some = |first: usize| {
+            vectorised(
+                #[inline(always)]
+                || self.some_rows(block, first..n.min(first + TOGETHER)),
+            )
+        };
+        let parts: Vec<_> =
+            (0..n.div_ceil(TOGETHER)).into_par_iter().map(|part| some(part * TOGETHER)).collect();
+        // The error of the first image that has one.
+        Ok(parts.into_iter().collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect())
     }
 
-    fn row(&self, block: &Block, index: usize) -> Result<Row, Error> {
+    /// Rows of some images of a block.
+    #[inline(always)]
+    fn some_rows(&self, block: &Block, images: Range<usize>) -> Result<Vec<Row>, Error> {
+        let (all, n_steps, n_units) =
+            (&block.representations, block.representations.dim().1, block.representations.dim().2);
+        let size = n_steps * n_units;
+        let all = &all.as_slice().expect("read in standard layout")[images.start * size..images.end * size];
+        let mut rows = Vec::with_capacity(images.len());
+        for (representations, index) in all.chunks_exact(size).zip(images) {
+            rows.push(self.row(block, index, representations)?);
+        }
+        let Some(zones) = &self.zones else { return Ok(rows) };
+        let mut products = zones.products(all);
+        let mut facets = Facets::default();
+        for (row, products) in rows.iter_mut().zip(products.chunks_exact_mut(n_steps * zones.n_classes())) {
+            row.readout = Some(readout_row(zones, products, row, &mut facets));
+        }
+        Ok(rows)
+    }
+
+    /// What is known of an image without the readout.
+    #[inline(always)]
+    fn row(&self, block: &Block, index: usize, representations: &[f32]) -> Result<Row, Error> {
         let about = self.source.description();
         let (trajectories, image) = (|| about.name.clone(), block.images.start + index);
-        let (label, n_classes, n_units) = (block.labels[index], about.classes.len(), about.n_units);
+        let (label, n_classes) = (block.labels[index], about.classes.len());
         if label >= n_classes {
             return Err(Error::Label { trajectories: trajectories(), image, label, n_classes });
         }
         let damaged = |what, step| Error::NotFinite { trajectories: trajectories(), what, image, step };
-        let size = about.n_steps * n_units;
-        let representations =
-            &block.representations.as_slice().expect("read in standard layout")[index * size..][..size];
-        let steps: Vec<&[f32]> = representations.chunks_exact(n_units).collect();
-        if let Some(step) = steps.iter().position(|values| values.iter().any(|value| !value.is_finite())) {
+        let steps: Vec<&[f32]> = representations.chunks_exact(about.n_units).collect();
+        if let Some(step) = steps.iter().position(|values| !all_finite(values)) {
             return Err(damaged("representation", step));
         }
         let logits = block.logits.index_axis(ndarray::Axis(0), index);
-        let answers = answers(&logits).map_err(|step| damaged("logits", step))?;
+        let logits = logits.to_slice().expect("read in standard layout");
+        let answers = answers(logits, n_classes).map_err(|step| damaged("logits", step))?;
         let norms: Vec<f64> = steps.iter().map(|values| norm(values)).collect();
         let moves: Vec<Vec<f64>> = steps.windows(2).map(|pair| difference(pair[1], pair[0])).collect();
         let changes: Vec<f64> = moves.iter().map(|change| norm(change)).collect();
-        let radial: Vec<Option<f64>> = moves
+        let radial = moves
             .iter()
             .zip(steps.iter().zip(&norms))
             .map(|(change, (from, &length))| (length > 0.0).then(|| dot(change, from) / length))
@@ -104,20 +140,12 @@ impl Reader<'_> {
                 (lengths > 0.0).then(|| dot(&moves[step - 1], &moves[step]) / lengths)
             })
             .collect();
-        let readout = self.zones.as_ref().zip(about.readout.as_ref()).map(|(zones, readout)| {
+        let along = self.zones.as_ref().zip(about.readout.as_ref()).map_or_else(Vec::new, |(_, readout)| {
             let own = readout.weight.row(label).to_vec();
-            let along: Vec<f64> = moves.iter().map(|change| dot(change, &own)).collect();
-            let row = readout_row(zones, representations, &norms, &answers, label);
-            let towards = along.iter().zip(&radial).enumerate().map(|(step, (&along, &radial))| {
-                // Of w, what is left without its part along r; both parts share the cosine.
-                let (cosine, radial) = (row.cosine_label[step]?, radial?);
-                let across = (1.0 - cosine * cosine).max(0.0).sqrt();
-                (across > PARALLEL).then(|| (along / zones.norms[label] - radial * cosine) / across)
-            });
-            ReadoutRow { towards: towards.collect(), ..row }
+            moves.iter().map(|change| dot(change, &own)).collect()
         });
         let first_seen = first_seen(&steps);
-        Ok(Row { label, answers, norms, changes, radial, persistence, first_seen, readout })
+        Ok(Row { label, answers, norms, changes, radial, persistence, first_seen, along, readout: None })
     }
 
     /// Rows of images in order, from image `first` on, as one table per quantity.
@@ -166,20 +194,23 @@ fn table<R, T: Clone>(rows: &[R], field: impl Fn(&R) -> &Vec<T>) -> Array2<T> {
 /// # Shapes
 /// - `logits`: `[step, class]`
 /// - returns: `[step]`, or the first step that holds NaN, infinity, or no finite logit
-fn answers(logits: &ArrayView2<f32>) -> Result<Vec<usize>, usize> {
-    let answer = |(step, logits): (usize, ndarray::ArrayView1<f32>)| {
-        let mut best = 0;
-        for (class, &logit) in logits.iter().enumerate() {
-            if logit.is_nan() || logit == f32::INFINITY {
-                return Err(step);
-            }
-            if logit > logits[best] {
-                best = class;
-            }
-        }
-        if logits[best].is_finite() { Ok(best) } else { Err(step) }
+#[inline(always)]
+fn answers(logits: &[f32], n_classes: usize) -> Result<Vec<usize>, usize> {
+    let answer = |(step, logits): (usize, &[f32])| {
+        // Neither NaN nor infinity is below infinity.
+        let fine = logits.iter().all(|&logit| logit < f32::INFINITY);
+        let best = first_largest(logits);
+        if fine && logits[best].is_finite() { Ok(best) } else { Err(step) }
     };
-    logits.outer_iter().enumerate().map(answer).collect()
+    logits.chunks_exact(n_classes).enumerate().map(answer).collect()
+}
+
+/// Where the largest value stands first.
+#[inline(always)]
+fn first_largest<T: Copy + PartialOrd>(values: &[T]) -> usize {
+    let largest =
+        values.iter().fold(values[0], |largest, &value| if value > largest { value } else { largest });
+    values.iter().position(|&value| value == largest).unwrap_or(0)
 }
 
 /// A readout vector whose sine with the representation is smaller is parallel to it: what is
@@ -194,35 +225,41 @@ fn first_seen(steps: &[&[f32]]) -> Vec<usize> {
         .collect()
 }
 
-fn readout_row(
-    zones: &Zones,
-    representations: &[f32],
-    norms: &[f64],
-    answers: &[usize],
-    label: usize,
-) -> ReadoutRow {
-    let n_classes = zones.n_classes();
+/// `products`: `w_k · r` per step and class, of which scores are made.
+#[inline(always)]
+fn readout_row(zones: &Zones, products: &mut [f64], about: &Row, facets: &mut Facets) -> ReadoutRow {
+    let (n_classes, answers, label) = (zones.n_classes(), &about.answers, about.label);
     let last = answers[answers.len() - 1];
     let final_run = answers.iter().rposition(|&answer| answer != last).map_or(0, |other| other + 1);
     let n_before = if last == label { final_run } else { 0 };
     let mut row = ReadoutRow::default();
-    for (step, products) in zones.products(representations).chunks_exact(n_classes).enumerate() {
+    row.cosines_before.reserve_exact(n_before * n_classes);
+    for (step, products) in products.chunks_exact_mut(n_classes).enumerate() {
         let answer = answers[step];
         let cosine = |class: usize| {
-            let lengths = norms[step] * zones.norms[class];
+            let lengths = about.norms[step] * zones.norms[class];
             (lengths > 0.0).then(|| products[class] / lengths)
         };
-        let scores = zones.scores(products);
-        let chosen =
-            (1..n_classes).fold(0, |best, class| if scores[class] > scores[best] { class } else { best });
         row.cosine_answer.push(cosine(answer));
         row.cosine_label.push(cosine(label));
-        row.margin.push(zones.margin(&scores, answer));
-        row.depth.push(zones.signed_distance(&scores, label));
-        row.disagreements += usize::from(chosen != answer);
         if step < n_before {
             row.cosines_before.extend((0..n_classes).map(|class| cosine(class).unwrap_or(0.0)));
         }
+        zones.score(products);
+        row.disagreements += usize::from(first_largest(products) != answer);
+        zones.facets(products, answer, facets);
+        row.margin.push(facets.nearest());
+        if label != answer {
+            zones.facets(products, label, facets);
+        }
+        row.depth.push(zones.signed_distance(products, label, facets));
     }
+    let towards = about.along.iter().zip(&about.radial).enumerate().map(|(step, (&along, &radial))| {
+        // Of w, what is left without its part along r; both parts share the cosine.
+        let (cosine, radial) = (row.cosine_label[step]?, radial?);
+        let across = (1.0 - cosine * cosine).max(0.0).sqrt();
+        (across > PARALLEL).then(|| (along / zones.norms[label] - radial * cosine) / across)
+    });
+    row.towards = towards.collect();
     row
 }

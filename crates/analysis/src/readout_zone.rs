@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 use redyn_core::Readout;
 
-use crate::numeric::{Panels, difference, norm};
+use crate::numeric::{Panels, difference, norm, vectorised};
 
 /// A facet whose normal leaves the span of the others by less than a millionth (squared)
 /// adds no new direction.
@@ -28,6 +28,25 @@ pub(crate) struct Zones {
     bias: Vec<f64>,
     /// `‖w_k − w_l‖`, `[class, class]`.
     separation: Vec<f64>,
+    /// Per class, the others with the same readout vector.
+    twins: Vec<Vec<usize>>,
+}
+
+/// Signed distances to the hyperplanes that bound the zone of one class, positive on its own
+/// side: `[class]`, infinite in place of a class whose readout vector is the same.
+#[derive(Default)]
+pub(crate) struct Facets(Vec<f64>);
+
+impl Facets {
+    /// Distance to the nearest hyperplane; `None` when no other class has another readout vector.
+    #[inline(always)]
+    pub(crate) fn nearest(&self) -> Option<f64> {
+        let nearest = self
+            .0
+            .iter()
+            .fold(f64::INFINITY, |nearest, &facet| if facet < nearest { facet } else { nearest });
+        nearest.is_finite().then_some(nearest)
+    }
 }
 
 impl Zones {
@@ -35,9 +54,23 @@ impl Zones {
         let (n_classes, n_units) = readout.weight.dim();
         let weight: Vec<f32> = readout.weight.iter().copied().collect();
         let row = |class: usize| &weight[class * n_units..(class + 1) * n_units];
-        let separation = (0..n_classes * n_classes)
+        let separation: Vec<f64> = (0..n_classes)
             .into_par_iter()
-            .map(|pair| norm(&difference(row(pair / n_classes), row(pair % n_classes))))
+            .flat_map_iter(|class| {
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        (0..n_classes)
+                            .map(|other| norm(&difference(row(class), row(other))))
+                            .collect::<Vec<_>>()
+                    },
+                )
+            })
+            .collect();
+        let same =
+            |class: usize, other: usize| class != other && separation[class * n_classes + other] == 0.0;
+        let twins = (0..n_classes)
+            .map(|class| (0..n_classes).filter(|&other| same(class, other)).collect())
             .collect();
         let bias = match &readout.bias {
             Some(bias) => bias.iter().map(|&value| f64::from(value)).collect(),
@@ -48,6 +81,7 @@ impl Zones {
             norms: (0..n_classes).map(|class| norm(row(class))).collect(),
             bias,
             separation,
+            twins,
         }
     }
 
@@ -60,37 +94,29 @@ impl Zones {
         self.panels.products(vectors)
     }
 
-    /// `s = W r + b` from the products of one vector.
-    pub(crate) fn scores(&self, products: &[f64]) -> Vec<f64> {
-        products.iter().zip(&self.bias).map(|(product, bias)| product + bias).collect()
+    /// `s = W r + b`, in place of the products of one vector.
+    pub(crate) fn score(&self, products: &mut [f64]) {
+        products.iter_mut().zip(&self.bias).for_each(|(product, bias)| *product += bias);
     }
 
-    fn separation(&self, a: usize, b: usize) -> f64 {
-        self.separation[a * self.n_classes() + b]
+    /// `‖w_a − w_k‖` for every `k`.
+    fn separations(&self, class: usize) -> &[f64] {
+        &self.separation[class * self.n_classes()..][..self.n_classes()]
     }
 
-    /// Signed distance to every hyperplane that bounds the zone of `class`, positive on its
-    /// own side; `None` in place of a class whose readout vector is the same.
-    fn facets(&self, scores: &[f64], class: usize) -> Vec<Option<f64>> {
-        (0..scores.len())
-            .map(|other| {
-                let apart = self.separation(class, other);
-                (apart > 0.0).then(|| (scores[class] - scores[other]) / apart)
-            })
-            .collect()
+    /// `((w_c − w_k)·r + b_c − b_k) / ‖w_c − w_k‖` for every other class `k`. For a point inside
+    /// the zone of `class`, the nearest is exactly the distance to leaving it.
+    #[inline(always)]
+    pub(crate) fn facets(&self, scores: &[f64], class: usize, into: &mut Facets) {
+        let own = scores[class];
+        let distance =
+            |(&apart, &other): (&f64, &f64)| if apart > 0.0 { (own - other) / apart } else { f64::INFINITY };
+        into.0.clear();
+        into.0.extend(self.separations(class).iter().zip(scores).map(distance));
     }
 
-    /// Distance to the nearest hyperplane where `class` ties with another.
-    ///
-    /// `min_{k ≠ c} ((w_c − w_k)·r + b_c − b_k) / ‖w_c − w_k‖`: for a point inside the zone
-    /// of `class`, exactly the distance to leaving it. `None` when no other class has
-    /// another readout vector.
-    pub(crate) fn margin(&self, scores: &[f64], class: usize) -> Option<f64> {
-        self.facets(scores, class).into_iter().flatten().reduce(f64::min)
-    }
-
-    /// Exact signed distance to the boundary of the zone of `class`: positive inside,
-    /// negative outside.
+    /// Exact signed distance to the boundary of the zone of `class`, whose facets are given:
+    /// positive inside, negative outside.
     ///
     /// Outside it is the distance to the nearest point of the zone,
     /// `min ‖x − r‖` subject to `â_k·x + β_k ≥ 0`, solved through its dual
@@ -98,52 +124,53 @@ impl Zones {
     /// hyperplanes, by the dual active-set method of Goldfarb & Idnani (1983).
     ///
     /// `None` where there is no boundary, or no zone: a class that another beats everywhere.
-    pub(crate) fn signed_distance(&self, scores: &[f64], class: usize) -> Option<f64> {
-        let beaten = |other: usize| {
-            other != class && self.separation(class, other) == 0.0 && scores[class] < scores[other]
-        };
-        if (0..scores.len()).any(beaten) {
+    #[inline(always)]
+    pub(crate) fn signed_distance(&self, scores: &[f64], class: usize, facets: &Facets) -> Option<f64> {
+        if self.twins[class].iter().any(|&twin| scores[class] < scores[twin]) {
             return None;
         }
-        let facets = self.facets(scores, class);
-        let nearest = facets.iter().flatten().copied().reduce(f64::min)?;
+        let nearest = facets.nearest()?;
         if nearest >= 0.0 {
             return Some(nearest);
         }
-        self.project(&facets, class).map(|active| -active.distance(&facets))
+        self.project(&facets.0, class).map(|active| -active.distance(&facets.0))
     }
 
     /// `H_{·,p}`: cosines between the normals of facet `p` and of every facet, by the
     /// polarisation identity `2 a_k·a_p = ‖a_k‖² + ‖a_p‖² − ‖a_k − a_p‖²`.
+    #[inline(always)]
     fn cosines(&self, class: usize, facet: usize) -> Vec<f64> {
-        let own = self.separation(class, facet);
-        (0..self.n_classes())
-            .map(|other| {
-                let (length, across) = (self.separation(class, other), self.separation(other, facet));
-                if length == 0.0 {
-                    0.0
-                } else {
-                    (length * length + own * own - across * across) / (2.0 * length * own)
-                }
-            })
-            .collect()
+        let lengths = self.separations(class);
+        let own = lengths[facet];
+        let cosine = |(&length, &across): (&f64, &f64)| {
+            if length > 0.0 {
+                (length * length + own * own - across * across) / (2.0 * length * own)
+            } else {
+                0.0
+            }
+        };
+        lengths.iter().zip(self.separations(facet)).map(cosine).collect()
     }
 
     /// The facets that the nearest point of the zone lies on; `None` without a zone.
-    fn project(&self, facets: &[Option<f64>], class: usize) -> Option<Active> {
-        let scale = facets.iter().flatten().fold(0.0_f64, |scale, q| scale.max(q.abs()));
+    #[inline(always)]
+    fn project(&self, facets: &[f64], class: usize) -> Option<Active> {
+        let size = |q: f64| if q.is_finite() { q.abs() } else { 0.0 };
+        let scale = facets.iter().fold(0.0_f64, |scale, &q| scale.max(size(q)));
         let mut active = Active::default();
+        let mut slack = Vec::with_capacity(facets.len());
         for _ in 0..10 * facets.len() + 100 {
-            let slack = active.slack(facets);
-            let outside = |facet: &usize| !active.members.contains(facet);
-            let worst = (0..facets.len())
-                .filter(outside)
-                .filter_map(|facet| Some((slack[facet]?, facet)))
-                .min_by(|a, b| a.0.total_cmp(&b.0))
-                .filter(|&(slack, _)| slack < -MET * scale);
-            let Some((violation, worst)) = worst else { return Some(active) };
-            if !active.meet(facets, worst, violation, self.cosines(class, worst)) {
-                return (violation > -ROUNDING * scale).then_some(active);
+            active.slack(facets, &mut slack);
+            // Members are met: they cannot be the worst.
+            active.members.iter().for_each(|&member| slack[member] = f64::INFINITY);
+            let worst =
+                slack.iter().fold(f64::INFINITY, |worst, &slack| if slack < worst { slack } else { worst });
+            if worst >= -MET * scale {
+                return Some(active);
+            }
+            let facet = slack.iter().position(|&slack| slack == worst)?;
+            if !active.meet(facets, facet, worst, self.cosines(class, facet)) {
+                return (worst > -ROUNDING * scale).then_some(active);
             }
         }
         None
@@ -163,25 +190,24 @@ struct Active {
 
 impl Active {
     /// Distance of the current point to every facet, `q + H λ`.
-    fn slack(&self, facets: &[Option<f64>]) -> Vec<Option<f64>> {
-        let mut slack = facets.to_vec();
+    #[inline(always)]
+    fn slack(&self, facets: &[f64], slack: &mut Vec<f64>) {
+        slack.clear();
+        slack.extend(facets);
         for (column, &multiplier) in self.columns.iter().zip(&self.multipliers) {
-            for (value, &cosine) in slack.iter_mut().zip(column) {
-                *value = value.map(|value| value + multiplier * cosine);
-            }
+            slack.iter_mut().zip(column).for_each(|(value, &cosine)| *value += multiplier * cosine);
         }
-        slack
     }
 
     /// `‖Σ λ_p â_p‖ = √(−q·λ)`
-    fn distance(&self, facets: &[Option<f64>]) -> f64 {
-        let product = |(&facet, &multiplier): (&usize, &f64)| -facets[facet].unwrap_or(0.0) * multiplier;
+    fn distance(&self, facets: &[f64]) -> f64 {
+        let product = |(&facet, &multiplier): (&usize, &f64)| -facets[facet] * multiplier;
         self.members.iter().zip(&self.multipliers).map(product).sum::<f64>().max(0.0).sqrt()
     }
 
     /// Move until a violated facet is met, letting go of members whose multipliers would turn
     /// negative on the way. False if no point meets it together with the others.
-    fn meet(&mut self, facets: &[Option<f64>], facet: usize, violation: f64, column: Vec<f64>) -> bool {
+    fn meet(&mut self, facets: &[f64], facet: usize, violation: f64, column: Vec<f64>) -> bool {
         let (mut slack, mut multiplier) = (violation, 0.0);
         loop {
             let row = self.forward(|member| column[member]);
@@ -213,7 +239,7 @@ impl Active {
             self.columns.push(column);
             self.multipliers.push(multiplier);
             // The same multipliers, freshly solved: `H_pp λ = −q_p`.
-            let fresh = self.backward(self.forward(|member| -facets[member].unwrap_or(0.0)));
+            let fresh = self.backward(self.forward(|member| -facets[member]));
             if fresh.iter().all(|&multiplier| multiplier > 0.0) {
                 self.multipliers = fresh;
             }
@@ -262,6 +288,21 @@ mod tests {
     use redyn_core::random::Stream;
 
     use super::*;
+
+    /// Scores of a point.
+    fn scores(zones: &Zones, point: &[f32]) -> Vec<f64> {
+        let mut scores = zones.products(point);
+        zones.score(&mut scores);
+        scores
+    }
+
+    /// Facets of a class, and signed distance to its zone.
+    fn look(zones: &Zones, scores: &[f64], class: usize) -> (Facets, Option<f64>) {
+        let mut facets = Facets::default();
+        zones.facets(scores, class, &mut facets);
+        let distance = zones.signed_distance(scores, class, &facets);
+        (facets, distance)
+    }
 
     fn readout(n_classes: usize, n_units: usize, bias: f64, stream: &mut Stream) -> Readout {
         let mut draw = |scale: f64| stream.between(-scale, scale) as f32;
@@ -333,8 +374,7 @@ mod tests {
             let point: Vec<f32> = (0..n_units).map(|_| stream.between(-2.0, 2.0) as f32).collect();
             let class = stream.below(n_classes);
             let zones = Zones::new(&readout);
-            let scores = zones.scores(&zones.products(&point));
-            let found = zones.signed_distance(&scores, class);
+            let (facets, found) = look(&zones, &scores(&zones, &point), class);
             match (found, brute_force(&readout, &point, class)) {
                 (Some(found), Some(expected)) if found < 0.0 => {
                     assert!((found + expected).abs() < 1e-7, "case {case}: {found} {expected}");
@@ -342,7 +382,7 @@ mod tests {
                 }
                 (Some(found), Some(expected)) => {
                     assert_eq!(expected, 0.0);
-                    assert_eq!(Some(found), zones.margin(&scores, class));
+                    assert_eq!(Some(found), facets.nearest());
                     inside += 1;
                 }
                 (None, None) => nowhere += 1,
@@ -364,7 +404,7 @@ mod tests {
             for _ in 0..50 {
                 let point: Vec<f32> = (0..40).map(|_| stream.between(-1.0, 1.0) as f32).collect();
                 let class = stream.below(60);
-                let facets = zones.facets(&zones.scores(&zones.products(&point)), class);
+                let (Facets(facets), _) = look(&zones, &scores(&zones, &point), class);
                 let active = zones.project(&facets, class).expect("a zone");
                 let mut nearest: Vec<f64> = point.iter().map(|&x| f64::from(x)).collect();
                 for (&member, &multiplier) in active.members.iter().zip(&active.multipliers) {
@@ -372,7 +412,7 @@ mod tests {
                     for (unit, x) in nearest.iter_mut().enumerate() {
                         let normal = f64::from(readout.weight[[class, unit]])
                             - f64::from(readout.weight[[member, unit]]);
-                        *x += multiplier * normal / zones.separation(class, member);
+                        *x += multiplier * normal / zones.separations(class)[member];
                     }
                 }
                 let moved = nearest.iter().zip(&point).map(|(a, &b)| (a - f64::from(b)).powi(2)).sum::<f64>();
@@ -382,7 +422,7 @@ mod tests {
                     row.iter().zip(&nearest).map(|(&w, x)| f64::from(w) * x).sum::<f64>() + zones.bias[class]
                 };
                 for other in (0..60).filter(|&other| other != class) {
-                    let height = (score(class) - score(other)) / zones.separation(class, other);
+                    let height = (score(class) - score(other)) / zones.separations(class)[other];
                     assert!(height > -1e-10, "{height}");
                     assert!(!active.members.contains(&other) || height < 1e-10, "{height}");
                 }
@@ -398,9 +438,9 @@ mod tests {
         let zones = Zones::new(&readout(30, 6, 0.0, &mut stream));
         for _ in 0..100 {
             let point: Vec<f32> = (0..6).map(|_| stream.between(-1.0, 1.0) as f32).collect();
-            let scores = zones.scores(&zones.products(&point));
+            let scores = scores(&zones, &point);
             for class in 0..30 {
-                let found = zones.signed_distance(&scores, class).expect("a cone holds its apex");
+                let found = look(&zones, &scores, class).1.expect("a cone holds its apex");
                 assert!(-found <= norm(&point) * (1.0 + 1e-9), "{found}");
             }
         }
@@ -410,19 +450,19 @@ mod tests {
     fn equal_readout_vectors_share_a_zone_or_leave_one_without() {
         let weight = Array2::from_shape_vec((3, 2), vec![1.0, 0.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
         let shared = Zones::new(&Readout { weight: weight.clone(), bias: None });
-        let scores = shared.scores(&shared.products(&[2.0, 0.0]));
-        assert_eq!(shared.signed_distance(&scores, 0), shared.signed_distance(&scores, 1));
+        let at = scores(&shared, &[2.0, 0.0]);
+        assert_eq!(look(&shared, &at, 0).1, look(&shared, &at, 1).1);
         let beaten = Readout { weight, bias: Some(Array1::from_vec(vec![0.0, 0.1, 0.0])) };
         let beaten = Zones::new(&beaten);
-        let scores = beaten.scores(&beaten.products(&[2.0, 0.0]));
-        assert_eq!(beaten.signed_distance(&scores, 0), None);
-        assert!(beaten.signed_distance(&scores, 1).is_some());
+        let at = scores(&beaten, &[2.0, 0.0]);
+        assert_eq!(look(&beaten, &at, 0).1, None);
+        assert!(look(&beaten, &at, 1).1.is_some());
     }
 
     #[test]
     fn a_single_class_has_no_boundary() {
         let zones = Zones::new(&readout(1, 3, 0.0, &mut Stream::new(1, &[])));
-        assert_eq!(zones.margin(&[1.0], 0), None);
-        assert_eq!(zones.signed_distance(&[1.0], 0), None);
+        let (facets, distance) = look(&zones, &[1.0], 0);
+        assert_eq!((facets.nearest(), distance), (None, None));
     }
 }

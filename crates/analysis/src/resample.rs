@@ -1,58 +1,78 @@
 //! Bootstrap over images within classes, and permutation tests.
 //!
-//! A replicate is a multiplicity per image. A statistic is a function of those
-//! multiplicities, so that group means, differences and pair means are all resampled
-//! by the same few lines, and a difference of two groups is resampled jointly.
+//! A replicate is a multiplicity per image. A statistic is a function of sums over images in
+//! which each counts as often as it stands there, so that group means, differences and pair
+//! means are all resampled by the same few lines, and a difference of two groups is resampled
+//! jointly. Sums of several replicates are formed side by side.
 
 use rayon::prelude::*;
-use redyn_core::random::Stream;
 
-use crate::Uncertainty;
 use crate::estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, quantile};
+use crate::numeric::vectorised;
+use crate::replicates::{LANES, Multiplicities, Replicates};
 
-/// The images of each class, to be resampled within it.
-pub(crate) struct Strata(Vec<Vec<usize>>);
+/// Sums over images of values that few images contribute to each.
+pub(crate) struct Sums {
+    n: usize,
+    runs: Vec<Run>,
+    /// The values of all runs, one after the other.
+    values: Vec<f64>,
+}
 
-impl Strata {
-    pub(crate) fn new(labels: &[usize]) -> Self {
-        let n_classes = labels.iter().max().map_or(0, |&label| label + 1);
-        let mut images = vec![Vec::new(); n_classes];
-        for (image, &label) in labels.iter().enumerate() {
-            images[label].push(image);
-        }
-        images.retain(|stratum| !stratum.is_empty());
-        Self(images)
+/// Values of one image that go to neighbouring sums.
+struct Run {
+    image: usize,
+    first: usize,
+    n: usize,
+}
+
+impl Sums {
+    /// So many sums to which nothing contributes yet.
+    pub(crate) fn new(n: usize) -> Self {
+        Self { n, runs: Vec::new(), values: Vec::new() }
     }
 
-    /// Whether resampling can change anything: some class has two images.
-    fn vary(&self) -> bool {
-        self.0.iter().any(|images| images.len() > 1)
-    }
-
-    /// How often each image stands in replicate `b`.
-    fn draw(&self, seed: u64, b: usize, weights: &mut [f64]) {
-        let mut stream = Stream::new(seed, &[b as u64]);
-        weights.fill(0.0);
-        for images in &self.0 {
-            for _ in images {
-                weights[images[stream.below(images.len())]] += 1.0;
-            }
+    /// Let an image contribute to a sum. Contributions are added in the order of these calls.
+    pub(crate) fn add(&mut self, image: usize, sum: usize, value: f64) {
+        debug_assert!(sum < self.n);
+        self.values.push(value);
+        match self.runs.last_mut() {
+            Some(run) if run.image == image && run.first + run.n == sum => run.n += 1,
+            _ => self.runs.push(Run { image, first: sum, n: 1 }),
         }
     }
 
-    /// Exchange values between images of one class, for permutation `b`; drawn at `(seed, [b, 1])`,
-    /// apart from the bootstrap.
-    pub(crate) fn shuffle<T: Copy>(&self, seed: u64, b: usize, values: &[T]) -> Vec<T> {
-        let mut stream = Stream::new(seed, &[b as u64, 1]);
-        let mut shuffled = values.to_vec();
-        for images in &self.0 {
-            let mut order = images.clone();
-            stream.shuffle(&mut order);
-            for (&to, &from) in images.iter().zip(&order) {
-                shuffled[to] = values[from];
-            }
-        }
-        shuffled
+    /// What so many means are made of: their totals, then their counts.
+    pub(crate) fn of_means(n: usize) -> Self {
+        Self::new(2 * n)
+    }
+
+    /// Let an image contribute to a mean.
+    pub(crate) fn add_to_mean(&mut self, image: usize, mean: usize, value: f64) {
+        self.add(image, mean, value);
+        self.add(image, self.n / 2 + mean, 1.0);
+    }
+
+    /// The sums in every lane: `[sum][lane]`.
+    fn of(&self, multiplicities: &Multiplicities) -> Vec<[f64; LANES]> {
+        vectorised(
+            #[inline(always)]
+            || {
+                let mut sums = vec![[0.0; LANES]; self.n];
+                let mut values = &self.values[..];
+                for run in &self.runs {
+                    let weights = multiplicities[run.image].map(f64::from);
+                    let (own, rest) = values.split_at(run.n);
+                    values = rest;
+                    for (sum, &value) in sums[run.first..][..run.n].iter_mut().zip(own) {
+                        for lane in 0..LANES {
+                            sum[lane] += weights[lane] * value;
+                        }
+                    }
+                }
+                sums
+            },
+        )
     }
 }
 
@@ -83,48 +103,66 @@ impl Draws {
     }
 }
 
+/// Estimates of several statistics of the same images; see [`draws`].
+pub(crate) fn bootstrap(
+    replicates: &Replicates,
+    sizes: &[usize],
+    sums: &Sums,
+    statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
+) -> Vec<Option<Estimate>> {
+    estimates(&draws(replicates, sizes, sums, statistics), replicates.uncertainty.level)
+}
+
+/// What is drawn, as values with intervals.
+pub(crate) fn estimates(draws: &[Option<Draws>], level: f64) -> Vec<Option<Estimate>> {
+    draws.par_iter().map(|draws| Some(draws.as_ref()?.estimate(level))).collect()
+}
+
 /// Several statistics of the same images, resampled together.
 ///
-/// `statistics(weights)` gives them for a multiplicity per image, `None` where one does
-/// not exist; `sizes` are the numbers of images behind each.
+/// `statistics(sums)` gives them for the sums of a replicate, `None` where one does not exist;
+/// `sizes` are the numbers of images behind each.
 pub(crate) fn draws(
-    labels: &[usize],
-    uncertainty: &Uncertainty,
+    replicates: &Replicates,
+    sizes: &[usize],
+    sums: &Sums,
+    statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
+) -> Vec<Option<Draws>> {
+    resample(replicates, sizes, |multiplicities| {
+        let all = sums.of(multiplicities);
+        std::array::from_fn(|lane| statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>()))
+    })
+}
+
+/// Statistics that are more than functions of sums, given for a weight per image.
+pub(crate) fn draws_by_weights(
+    replicates: &Replicates,
     sizes: &[usize],
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
-    let values = statistics(&vec![1.0; labels.len()]);
-    let strata = Strata::new(labels);
-    let replicates: Vec<Vec<Option<f64>>> = if strata.vary() {
-        (0..uncertainty.replicates)
-            .into_par_iter()
-            .map_init(
-                || vec![0.0; labels.len()],
-                |weights, b| {
-                    strata.draw(uncertainty.seed, b, weights);
-                    statistics(weights)
-                },
-            )
-            .collect()
-    } else {
-        Vec::new()
-    };
+    resample(replicates, sizes, |multiplicities| {
+        let weights = |lane: usize| multiplicities.iter().map(move |times| f64::from(times[lane]));
+        std::array::from_fn(|lane| statistics(&weights(lane).collect::<Vec<_>>()))
+    })
+}
+
+/// Statistics that are given for all lanes at once.
+pub(crate) fn resample(
+    replicates: &Replicates,
+    sizes: &[usize],
+    statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
+) -> Vec<Option<Draws>> {
+    let [values, ..] = statistics(&replicates.everyone());
+    let mut found: Vec<Vec<Option<f64>>> = (0..replicates.n_bundles())
+        .into_par_iter()
+        .flat_map_iter(|bundle| statistics(&replicates.bundle(bundle)))
+        .collect();
+    found.truncate(replicates.count);
     let of = |index: usize| {
-        let replicates = replicates.iter().map(|replicate| replicate[index]).collect();
+        let replicates = found.iter().map(|replicate| replicate[index]).collect();
         Some(Draws { value: values[index]?, n: sizes[index], replicates })
     };
     (0..values.len()).map(of).collect()
-}
-
-/// Estimates of several statistics of the same images; see [`draws`].
-pub(crate) fn bootstrap(
-    labels: &[usize],
-    uncertainty: &Uncertainty,
-    sizes: &[usize],
-    statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
-) -> Vec<Option<Estimate>> {
-    let all = draws(labels, uncertainty, sizes, statistics);
-    all.iter().map(|one| Some(one.as_ref()?.estimate(uncertainty.level))).collect()
 }
 
 /// Share of a null distribution at least as large as what was observed, `(b + 1) / (m + 1)`
@@ -136,6 +174,17 @@ pub(crate) fn p_value(observed: f64, null: &[f64]) -> Option<f64> {
     let slack = 1e-12 * observed.abs();
     let beyond = null.iter().filter(|&&value| value >= observed - slack).count();
     (!null.is_empty()).then(|| (beyond + 1) as f64 / (null.len() + 1) as f64)
+}
+
+/// `total / weight`, where there is any weight.
+pub(crate) fn share(total: f64, weight: f64) -> Option<f64> {
+    (weight > 0.0).then(|| total / weight)
+}
+
+/// The means that [`Sums::of_means`] are made of.
+pub(crate) fn means(sums: &[f64]) -> Vec<Option<f64>> {
+    let (totals, counts) = sums.split_at(sums.len() / 2);
+    totals.iter().zip(counts).map(|(&total, &count)| share(total, count)).collect()
 }
 
 /// A weighted mean in the making.
@@ -151,14 +200,8 @@ impl Mean {
         self.weight += weight;
     }
 
-    /// Add many values at once: their weighted sum, and the sum of their weights.
-    pub(crate) fn add_sum(&mut self, total: f64, weight: f64) {
-        self.total += total;
-        self.weight += weight;
-    }
-
     pub(crate) fn value(self) -> Option<f64> {
-        (self.weight > 0.0).then(|| self.total / self.weight)
+        share(self.total, self.weight)
     }
 }
 
@@ -173,30 +216,40 @@ pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use redyn_core::random::Stream;
 
-    fn uncertainty(replicates: usize) -> Uncertainty {
-        Uncertainty { replicates, level: 0.95, seed: 3 }
+    use super::*;
+    use crate::Uncertainty;
+
+    fn replicates(labels: &[usize], replicates: usize) -> Replicates {
+        Replicates::new(labels, &Uncertainty { replicates, ..Uncertainty::default() }, 1 << 20)
     }
 
-    fn weighted_mean(values: &[f64], weights: &[f64]) -> Vec<Option<f64>> {
-        let mut mean = Mean::default();
-        for (&value, &weight) in values.iter().zip(weights) {
-            mean.add(value, weight);
+    fn mean_of(values: &[f64], replicates: &Replicates, n: usize) -> Option<Estimate> {
+        let mut sums = Sums::new(2);
+        for (image, &value) in values.iter().enumerate() {
+            sums.add(image, 0, value);
+            sums.add(image, 1, 1.0);
         }
-        vec![mean.value()]
+        bootstrap(replicates, &[n], &sums, |sums| vec![share(sums[0], sums[1])])[0]
     }
 
     #[test]
-    fn every_class_keeps_its_number_of_images() {
-        let labels = [0, 1, 1, 2, 2, 2];
-        let strata = Strata::new(&labels);
-        let mut weights = [0.0; 6];
-        for b in 0..50 {
-            strata.draw(1, b, &mut weights);
-            assert_eq!(weights[0], 1.0);
-            assert_eq!(weights[1] + weights[2], 2.0);
-            assert_eq!(weights[3] + weights[4] + weights[5], 3.0);
+    fn sums_are_those_of_a_plain_loop_in_every_lane() {
+        let replicates = replicates(&[0; 30], 20);
+        let mut stream = Stream::new(3, &[]);
+        let (mut sums, mut plain) = (Sums::new(7), vec![[[0.0; LANES]; 7]; 3]);
+        for _ in 0..500 {
+            let (image, sum, value) = (stream.below(30), stream.below(7), stream.between(-1.0, 1.0));
+            sums.add(image, sum, value);
+            for (bundle, plain) in plain.iter_mut().enumerate() {
+                for lane in 0..LANES {
+                    plain[sum][lane] += f64::from(replicates.bundle(bundle)[image][lane]) * value;
+                }
+            }
+        }
+        for (bundle, plain) in plain.iter().enumerate() {
+            assert_eq!(&sums.of(&replicates.bundle(bundle)), plain);
         }
     }
 
@@ -204,25 +257,38 @@ mod tests {
     fn the_interval_of_a_mean_has_the_width_theory_gives() {
         let mut stream = Stream::new(11, &[]);
         let values: Vec<f64> = (0..400).map(|_| stream.unit()).collect();
-        let found = bootstrap(&[0; 400], &uncertainty(2000), &[400], |w| weighted_mean(&values, w));
-        let (low, high) = found[0].unwrap().interval().unwrap();
+        let found = mean_of(&values, &replicates(&[0; 400], 2000), 400);
+        let (low, high) = found.unwrap().interval().unwrap();
         let expected = 2.0 * 1.96 * (1.0_f64 / 12.0 / 400.0).sqrt();
         assert!(((high - low) / expected - 1.0).abs() < 0.1, "{} {expected}", high - low);
     }
 
     #[test]
     fn what_cannot_be_resampled_has_no_interval() {
-        let values = [1.0; 12];
         let alone: Vec<usize> = (0..12).collect();
-        let mean = |w: &[f64]| weighted_mean(&values, w);
-        assert_eq!(bootstrap(&alone, &uncertainty(50), &[12], mean), [Some(Estimate::point(1.0, 12))]);
-        assert_eq!(bootstrap(&[0; 12], &uncertainty(0), &[12], mean), [Some(Estimate::point(1.0, 12))]);
-        assert_eq!(bootstrap(&[0; 12], &uncertainty(50), &[9], mean), [Some(Estimate::point(1.0, 9))]);
+        assert_eq!(mean_of(&[1.0; 12], &replicates(&alone, 50), 12), Some(Estimate::point(1.0, 12)));
+        assert_eq!(mean_of(&[1.0; 12], &replicates(&[0; 12], 0), 12), Some(Estimate::point(1.0, 12)));
+        assert_eq!(mean_of(&[1.0; 12], &replicates(&[0; 12], 50), 9), Some(Estimate::point(1.0, 9)));
+    }
+
+    #[test]
+    fn weights_and_sums_give_the_same_draws() {
+        let replicates = replicates(&[0; 30], 20);
+        let values: Vec<f64> = (0..30).map(f64::from).collect();
+        let mut sums = Sums::of_means(1);
+        values.iter().enumerate().for_each(|(image, &value)| sums.add_to_mean(image, 0, value));
+        let by_weights = draws_by_weights(&replicates, &[30], |weights| {
+            let mut mean = Mean::default();
+            values.iter().zip(weights).for_each(|(&value, &weight)| mean.add(value, weight));
+            vec![mean.value()]
+        });
+        assert_eq!(draws(&replicates, &[30], &sums, means), by_weights);
     }
 
     #[test]
     fn an_empty_group_has_no_estimate() {
-        assert_eq!(bootstrap(&[0; 12], &uncertainty(50), &[0], |_| vec![None]), [None]);
+        let found = bootstrap(&replicates(&[0; 12], 50), &[0], &Sums::new(1), |_| vec![None]);
+        assert_eq!(found, [None]);
     }
 
     #[test]

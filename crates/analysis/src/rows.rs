@@ -6,13 +6,15 @@
 //! images were divided into blocks, threads or machines, to the last bit.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::Array2;
+use rayon::prelude::*;
 use redyn_core::{Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::reader::Reader;
+use crate::reader::{Reader, Row};
 use crate::readout_zone::Zones;
 
 /// What to find out about every image.
@@ -28,7 +30,7 @@ pub enum Quantities {
 pub struct Plan<'a> {
     /// What to find out.
     pub quantities: Quantities,
-    /// Bytes of trajectories held at a time: two blocks, one being read ahead.
+    /// Bytes of trajectories held at a time: a part per thread, on fewer threads if need be.
     pub memory: usize,
     /// Heard between blocks.
     pub stop: &'a Stop,
@@ -121,22 +123,7 @@ impl Rows {
             fits.map(|()| Zones::new(readout)).map_err(unfit)
         });
         let reader = Reader { source, zones: zones.transpose()? };
-        let n_per_block = source.images_in(plan.memory / 2);
-        let block_at = |first: usize| first..images.end.min(first + n_per_block);
-        let mut rows = Vec::with_capacity(images.len());
-        let mut next = Some(reader.read(block_at(images.start)));
-        let mut first = images.start;
-        while let Some(block) = next {
-            if plan.stop.requested() {
-                return Err(Error::Stopped);
-            }
-            let block = block?;
-            first += n_per_block;
-            let ahead = || (first < images.end).then(|| reader.read(block_at(first)));
-            let (read_ahead, some) = rayon::join(ahead, || reader.rows(&block));
-            rows.extend(some?);
-            next = read_ahead;
-        }
+        let rows = read_parts(&reader, images.clone(), plan)?;
         let biased = readout.is_some_and(|readout| readout.bias.is_some());
         Ok(reader.gather(images.start, rows, biased))
     }
@@ -232,6 +219,48 @@ impl ReadoutRows {
         let n_classes = self.weight_norms.len();
         self.cosines_before[image].get(step * n_classes..(step + 1) * n_classes)
     }
+}
+
+/// Bytes of trajectories that stay near the processor from being read to being used.
+const NEAR: usize = 4 << 20;
+
+/// Rows of some images, in order. Every thread reads a part and makes rows of it, then takes the
+/// next part: as many at once as memory allows.
+fn read_parts(reader: &Reader, images: Range<usize>, plan: &Plan) -> Result<Vec<Row>, Error> {
+    let threads = rayon::current_num_threads();
+    // A source may hold more than it was allowed: a block that it cannot divide.
+    let n_per_part = reader.source.images_in(NEAR.min(plan.memory / threads));
+    let fits = plan.memory / reader.source.bytes_of(n_per_part).max(1);
+    let n_parts = images.len().div_ceil(n_per_part);
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut taken = Vec::new();
+        loop {
+            let part = next.fetch_add(1, Ordering::Relaxed);
+            if part >= n_parts {
+                return taken;
+            }
+            let first = images.start + part * n_per_part;
+            let rows = if plan.stop.requested() {
+                Err(Error::Stopped)
+            } else {
+                let block = reader.read(first..images.end.min(first + n_per_part));
+                block.and_then(|block| reader.rows(&block))
+            };
+            let failed = rows.is_err();
+            taken.push((part, rows));
+            if failed {
+                next.store(n_parts, Ordering::Relaxed);
+            }
+        }
+    };
+    let takers = threads.min(fits).clamp(1, n_parts);
+    let mut parts: Vec<(usize, Result<Vec<Row>, Error>)> =
+        (0..takers).into_par_iter().with_max_len(1).flat_map_iter(|_| take()).collect();
+    // Parts are taken in order: the first error is that of the first image that has one.
+    parts.sort_by_key(|&(part, _)| part);
+    let rows: Vec<Vec<Row>> = parts.into_iter().map(|(_, rows)| rows).collect::<Result<_, _>>()?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
 fn append<T: Clone>(whole: &mut Array2<T>, part: &Array2<T>) {

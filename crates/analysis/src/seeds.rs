@@ -42,7 +42,8 @@ pub(crate) fn over_seeds(seeds: &[&Draws], uncertainty: &Uncertainty) -> Option<
 mod tests {
     use super::*;
     use crate::fixture::close;
-    use crate::resample::{Mean, draws};
+    use crate::replicates::Replicates;
+    use crate::resample::{Mean, draws_by_weights};
 
     const UNCERTAINTY: Uncertainty = Uncertainty { replicates: 400, level: 0.95, seed: 9 };
 
@@ -56,7 +57,8 @@ mod tests {
             values.iter().zip(weights).for_each(|(&value, &weight)| mean.add(value, weight));
             vec![mean.value()]
         };
-        draws(labels, &UNCERTAINTY, &[values.len()], statistic).remove(0).unwrap()
+        let replicates = Replicates::new(labels, &UNCERTAINTY, 1 << 20);
+        draws_by_weights(&replicates, &[values.len()], statistic).remove(0).unwrap()
     }
 
     /// Draw seeds, draw images, write the lists out, take the mean of means.

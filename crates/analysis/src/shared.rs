@@ -3,12 +3,14 @@
 use std::sync::OnceLock;
 
 use crate::contrast::{Contrast, contrast};
+use crate::replicates::Replicates;
 use crate::rows::ReadoutRows;
 use crate::{Error, FutureClass, Material};
 
 /// Results kept between the analyses of one network.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Shared {
+    replicates: OnceLock<Replicates>,
     norm: OnceLock<Contrast>,
     cosine: OnceLock<Contrast>,
     margin: OnceLock<Contrast>,
@@ -16,6 +18,14 @@ pub struct Shared {
 }
 
 impl Material<'_> {
+    /// The replicates of the bootstrap over images.
+    pub(crate) fn replicates(&self) -> &Replicates {
+        let (rows, options) = (self.rows, self.options);
+        self.shared
+            .replicates
+            .get_or_init(|| Replicates::new(&rows.labels, &options.uncertainty, options.memory))
+    }
+
     /// `‖r_n(t)‖₂`, correct now against not yet.
     pub(crate) fn norm(&self) -> &Contrast {
         let value = |image: usize, step: usize| Some(self.rows.norms[[image, step]]);

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::contrast::{Contrast, contrast, contrast_table, notes};
-use crate::resample::bootstrap;
+use crate::resample::{Sums, bootstrap, share};
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Series};
 
@@ -97,22 +97,22 @@ impl Analysis for Stability {
         jacobians.check(&rows.name, rows.n_images(), rows.n_steps())?;
         let (n_looked_at, n_steps) = jacobians.singular.dim();
         let sizes = vec![n_looked_at; 4 * n_steps];
-        let estimates = bootstrap(&rows.labels, &material.options.uncertainty, &sizes, |weights| {
-            let mut totals = vec![0.0; 4 * n_steps];
-            let mut weight = 0.0;
-            for (row, &image) in jacobians.images.iter().enumerate() {
-                weight += weights[image];
-                for step in 0..n_steps {
-                    let (singular, radius) = (jacobians.singular[[row, step]], jacobians.radius([row, step]));
-                    let below = |value: f64| f64::from(u8::from(value < 1.0));
-                    for (which, value) in
-                        [singular, radius, below(singular), below(radius)].into_iter().enumerate()
-                    {
-                        totals[which * n_steps + step] += weights[image] * value;
-                    }
+        // Four totals per step, and the number of images.
+        let mut sums = Sums::new(4 * n_steps + 1);
+        for (row, &image) in jacobians.images.iter().enumerate() {
+            for step in 0..n_steps {
+                let (singular, radius) = (jacobians.singular[[row, step]], jacobians.radius([row, step]));
+                let below = |value: f64| f64::from(u8::from(value < 1.0));
+                let values = [singular, radius, below(singular), below(radius)];
+                for (which, value) in values.into_iter().enumerate() {
+                    sums.add(image, which * n_steps + step, value);
                 }
             }
-            totals.into_iter().map(|total| (weight > 0.0).then(|| total / weight)).collect()
+            sums.add(image, 4 * n_steps, 1.0);
+        }
+        let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+            let (totals, count) = sums.split_at(4 * n_steps);
+            totals.iter().map(|&total| share(total, count[0])).collect()
         });
         let series = |which: usize| estimates[which * n_steps..(which + 1) * n_steps].to_vec();
         let mut row_of = vec![None; rows.n_images()];

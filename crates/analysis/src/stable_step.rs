@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Sums, bootstrap, share};
 use crate::rows::Rows;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material};
@@ -197,19 +197,18 @@ impl Analysis for StableStep {
         }
         let counts = Course::ALL.map(|way| outcomes.iter().filter(|o| o.course == way).count());
         let n = rows.n_images();
-        let estimates =
-            bootstrap(&rows.labels, &material.options.uncertainty, &[n, n, n, n, counts[0]], |weights| {
-                let (mut shares, mut step) = ([Mean::default(); 4], Mean::default());
-                for (outcome, &weight) in outcomes.iter().zip(weights) {
-                    for (share, way) in shares.iter_mut().zip(Course::ALL) {
-                        share.add(f64::from(u8::from(outcome.course == way)), weight);
-                    }
-                    if let Some(stable) = outcome.correct_from() {
-                        step.add(stable as f64, weight);
-                    }
-                }
-                shares.iter().chain([&step]).map(|mean| mean.value()).collect()
-            });
+        // The images of each course, and the stable steps of the stably correct.
+        let mut sums = Sums::new(5);
+        for (image, outcome) in outcomes.iter().enumerate() {
+            sums.add(image, outcome.course as usize, 1.0);
+            if let Some(stable) = outcome.correct_from() {
+                sums.add(image, 4, stable as f64);
+            }
+        }
+        let estimates = bootstrap(material.replicates(), &[n, n, n, n, counts[0]], &sums, |sums| {
+            let shares = sums[..4].iter().map(|count| share(*count, n as f64));
+            shares.chain([share(sums[4], sums[0])]).collect()
+        });
         let courses = (0..4)
             .map(|way| CourseShare { course: Course::ALL[way], count: counts[way], share: estimates[way] })
             .collect();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap};
+use crate::resample::{Sums, bootstrap, means};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 
@@ -139,21 +139,18 @@ fn within(
         values.iter().enumerate().for_each(|(since, value)| sizes[since] += usize::from(value.is_some()));
         sizes[width] += usize::from(average.is_some());
     }
-    let mut estimates = bootstrap(&material.rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut means = vec![Mean::default(); width + 1];
-        for ((image, values), average) in members.iter().zip(&averages) {
-            let weight = weights[*image];
-            for (mean, value) in means.iter_mut().zip(values) {
-                if let Some(value) = value {
-                    mean.add(*value, weight);
-                }
-            }
-            if let Some(average) = average {
-                means[width].add(*average, weight);
+    let mut sums = Sums::of_means(width + 1);
+    for ((image, values), average) in members.iter().zip(&averages) {
+        for (since, value) in values.iter().enumerate() {
+            if let Some(value) = value {
+                sums.add_to_mean(*image, since, *value);
             }
         }
-        means.into_iter().map(Mean::value).collect()
-    });
+        if let Some(average) = average {
+            sums.add_to_mean(*image, width, *average);
+        }
+    }
+    let mut estimates = bootstrap(material.replicates(), &sizes, &sums, means);
     let average = estimates.pop().flatten();
     Within { quantity: quantity.into(), unit: unit.into(), by_step: estimates, average }
 }

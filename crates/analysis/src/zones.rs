@@ -7,7 +7,7 @@ use redyn_core::Hierarchy;
 use redyn_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, bootstrap, p_value};
+use crate::resample::{Mean, Sums, bootstrap, p_value, share};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 
@@ -136,12 +136,11 @@ impl Analysis for Zones {
             by_distinct[path.distinct - 1] += 1;
         }
         let n_corrected = paths.iter().filter(|path| path.corrected).count();
-        let shares = bootstrap(
-            &rows.labels,
-            &material.options.uncertainty,
-            &[n_images, n_images, n_images, n_corrected],
-            |weights| path_means(&paths, weights),
-        );
+        let sizes = [n_images, n_images, n_images, n_corrected];
+        let shares = bootstrap(material.replicates(), &sizes, &path_sums(&paths), |sums| {
+            let n = n_images as f64;
+            vec![share(sums[0], n), share(sums[1], n), share(sums[2], n), share(sums[3], sums[4])]
+        });
         let about = material.trajectories.description();
         let mut notes = Vec::new();
         if counts.is_empty() {
@@ -280,41 +279,42 @@ impl Path {
     }
 }
 
-fn path_means(paths: &[Path], weights: &[f64]) -> Vec<Option<f64>> {
-    let mut means = [Mean::default(); 4];
-    for (path, &weight) in paths.iter().zip(weights) {
+/// Distinct zones, transitions, images through another zone; of corrected images those through
+/// another zone, and their number.
+fn path_sums(paths: &[Path]) -> Sums {
+    let mut sums = Sums::new(5);
+    for (image, path) in paths.iter().enumerate() {
         let through = f64::from(u8::from(path.through_another));
-        means[0].add(path.distinct as f64, weight);
-        means[1].add(path.transitions as f64, weight);
-        means[2].add(through, weight);
+        sums.add(image, 0, path.distinct as f64);
+        sums.add(image, 1, path.transitions as f64);
+        sums.add(image, 2, through);
         if path.corrected {
-            means[3].add(through, weight);
+            sums.add(image, 3, through);
+            sums.add(image, 4, 1.0);
         }
     }
-    means.iter().map(|mean| mean.value()).collect()
+    sums
 }
 
 fn flow(material: &Material) -> Flow {
     let rows = material.rows;
     let width = rows.n_steps() - 1;
     let sizes = vec![rows.n_images(); 4 * width];
-    let estimates = bootstrap(&rows.labels, &material.options.uncertainty, &sizes, |weights| {
-        let mut shares = vec![0.0; 4 * width];
-        for (image, &weight) in weights.iter().enumerate().filter(|&(_, &weight)| weight > 0.0) {
-            let label = rows.labels[image];
-            for (step, from, to) in moves(rows.answers(image)) {
-                match (from == label, to == label) {
-                    (_, true) => shares[step] += weight,
-                    (true, _) => shares[width + step] += weight,
-                    _ => shares[2 * width + step] += weight,
-                }
-            }
+    let mut sums = Sums::new(3 * width);
+    for (image, &label) in rows.labels.iter().enumerate() {
+        for (step, from, to) in moves(rows.answers(image)) {
+            let direction = match (from == label, to == label) {
+                (_, true) => 0,
+                (true, _) => 1,
+                _ => 2,
+            };
+            sums.add(image, direction * width + step, 1.0);
         }
-        for step in 0..width {
-            shares[3 * width + step] = shares[step] - shares[width + step];
-        }
-        let n: f64 = weights.iter().sum();
-        shares.iter().map(|share| (n > 0.0).then(|| share / n)).collect()
+    }
+    let n = rows.n_images() as f64;
+    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+        let net = (0..width).map(|step| sums[step] - sums[width + step]);
+        sums.iter().copied().chain(net).map(|count| share(count, n)).collect()
     });
     let series = |which: usize| estimates[which * width..(which + 1) * width].to_vec();
     Flow { to_correct: series(0), from_correct: series(1), between_wrong: series(2), net: series(3) }
@@ -350,11 +350,20 @@ fn along_hierarchy(material: &Material, hierarchy: &Hierarchy) -> HierarchyTrans
         (0..rows.n_images()).filter(|&image| of_image(image).next().is_some()).count(),
         (0..rows.n_images()).filter(|&image| of_image(image).any(|t| wrong(&t))).count(),
     ];
-    let observed = bootstrap(&rows.labels, uncertainty, &sizes, |weights| {
-        let all = (0..rows.n_images()).filter(|&image| weights[image] > 0.0).flat_map(|image| {
-            of_image(image).map(move |(from, to, label)| (from, to, label, weights[image]))
-        });
-        hierarchy_means(all, distance).to_vec()
+    // Total and number of the distances, then of the approaches.
+    let mut sums = Sums::new(4);
+    for image in 0..rows.n_images() {
+        for (from, to, label) in of_image(image) {
+            sums.add(image, 0, distance(from, to) as f64);
+            sums.add(image, 1, 1.0);
+            if from != label && to != label {
+                sums.add(image, 2, distance(from, label) as f64 - distance(to, label) as f64);
+                sums.add(image, 3, 1.0);
+            }
+        }
+    }
+    let observed = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+        vec![share(sums[0], sums[1]), share(sums[2], sums[3])]
     });
     let mut counts: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();
     for transition in (0..rows.n_images()).flat_map(of_image) {

@@ -350,8 +350,9 @@ pub(crate) struct StabilityArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
-    /// Stores of trajectories. An untrained network (epoch -1) is paired with the trained ones of the
-    /// same network and seed; stores of one step are feedforward controls of all that saw the same images,
+    /// Stores of trajectories, published .npz files, or manifests (.json) of other people's arrays, which
+    /// are read as they lie. An untrained network (epoch -1) is paired with the trained ones of the same
+    /// network and seed; stores of one step are feedforward controls of all that saw the same images,
     /// stores with edges cut or scaled are lesions of the same weights left intact
     #[arg(required = true)]
     pub(crate) stores: Vec<PathBuf>,

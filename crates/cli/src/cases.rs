@@ -3,7 +3,7 @@
 //! A store says which network it recorded, under which seed and after which epoch, for how many
 //! steps, and what was done to it. That is enough to find what a network is compared to.
 
-use redyn_store::Store;
+use redyn_store::Recording;
 use redyn_zoo::Card;
 
 /// What one network under one seed consists of: indices into the stores that were given.
@@ -46,7 +46,7 @@ enum Readout {
 }
 
 impl Says {
-    fn of(store: &Store) -> Self {
+    fn of(store: &Recording) -> Self {
         let about = store.about();
         let card: Option<Card> =
             about.model.get("card").and_then(|card| serde_json::from_value(card.clone()).ok());
@@ -85,7 +85,7 @@ fn fingerprint(ids: &[String]) -> u64 {
 }
 
 /// The networks among some stores, each under each seed, and which stores belong to none.
-pub(crate) fn companions(stores: &[Store]) -> (Vec<Companions>, Vec<usize>) {
+pub(crate) fn companions(stores: &[Recording]) -> (Vec<Companions>, Vec<usize>) {
     let all: Vec<Says> = stores.iter().map(Says::of).collect();
     grouped(&all)
 }

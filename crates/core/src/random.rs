@@ -54,7 +54,9 @@ impl Stream {
         let n = n as u64;
         loop {
             let product = u128::from(self.word()) * u128::from(n);
-            if product as u64 >= n.wrapping_neg() % n {
+            // The bound of what is rejected is below n: mostly there is nothing to divide.
+            let low = product as u64;
+            if low >= n || low >= n.wrapping_neg() % n {
                 return (product >> 64) as usize;
             }
         }

@@ -146,7 +146,12 @@ pub trait TrajectorySource: Sync {
 
     /// How many images fit in `bytes`, at least one.
     fn images_in(&self, bytes: usize) -> usize {
+        (bytes / self.bytes_of(1).max(1)).max(1)
+    }
+
+    /// Bytes held while so many images are read, at the most.
+    fn bytes_of(&self, n_images: usize) -> usize {
         let about = self.description();
-        (bytes / (4 * about.n_steps * (about.n_units + about.classes.len())).max(1)).max(1)
+        4 * n_images * about.n_steps * (about.n_units + about.classes.len())
     }
 }

@@ -247,7 +247,10 @@ impl Diagnose for Error {
             Self::DiskFull { .. } => "free some space and run the same command again: it continues here",
             Self::NoSpace { .. } => "choose another disk, fewer taps or fewer images",
             Self::Locked { .. } => "wait for it, or choose another name",
-            Self::NotAStore { .. } => "a store is a folder written by `redyn unroll` or `redyn import`",
+            Self::NotAStore { .. } => {
+                "a store is a folder written by `redyn unroll` or `redyn import`; \
+                 `redyn analyze` also reads a published .npz, or a manifest (.json), as it lies"
+            }
             Self::NewerVersion { .. } => "update redyn",
             Self::Incomplete { .. } => {
                 "run the command that wrote it again: it continues; or ask for the images that are there"
@@ -274,7 +277,7 @@ impl Diagnose for Error {
                 "the file was damaged or edited: restore it from a copy, or delete the store and write it again"
             }
             Self::ImportShape { .. } => "check `axes` and the arrays against each other",
-            Self::ImportArray { .. } => "check how this array was written: nothing was imported from it",
+            Self::ImportArray { .. } => "check how this array was written",
             Self::Manifest { .. } => "`redyn import --help` shows what a manifest holds",
             Self::Plan { .. }
             | Self::BlockShape { .. }

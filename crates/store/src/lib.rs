@@ -21,6 +21,7 @@
 //! - [`Store`] reads it: [`Store::trajectories`] is what analyses take.
 //! - [`export_npz`] and [`import_npz`] speak the layout of the published scripts;
 //!   [`import()`] reads other people's arrays as a [`Manifest`] describes them.
+//! - [`Arrays`] reads both where they lie, without an import; [`Recording`] is either.
 
 mod digest;
 mod error;
@@ -31,7 +32,9 @@ mod header;
 mod import;
 mod layout;
 mod lock;
+mod pairing;
 mod plan;
+mod recording;
 mod store;
 mod trajectories;
 mod work;
@@ -48,9 +51,14 @@ pub use error::Error;
 pub use estimate::{Estimate, estimate};
 pub use export::export_npz;
 pub use header::ReadoutPlace;
-pub use import::{ArrayPlace, Manifest, Names, OutputsPlace, Published, ReadoutPlaces, import, import_npz};
+pub use import::{
+    ArrayPlace, ArrayTrajectories, Arrays, Manifest, Names, OutputsPlace, Published, ReadoutPlaces, import,
+    import_npz,
+};
+pub use pairing::Spatial;
 pub use plan::{About, Outputs, PlannedReadout, StorePlan, Tap, UnitAxis};
+pub use recording::Recording;
 pub use store::{Store, StoreInfo};
-pub use trajectories::{Spatial, StoreTrajectories};
+pub use trajectories::StoreTrajectories;
 pub use work::Work;
 pub use writer::{BlockData, StoreWriter};

@@ -2,50 +2,15 @@
 
 use std::ops::Range;
 
-use ndarray::{Array3, ArrayView2, ArrayViewMut2, s};
-use redyn_core::{Block, Description, Diagnose, TimeAxis, TrajectorySource};
-use serde::{Deserialize, Serialize};
+use ndarray::{Array3, ArrayView2, s};
+use redyn_core::{Block, Description, Diagnose, TrajectorySource};
 use zarrs::array::Array;
 
 use crate::files::Files;
 use crate::layout::{self, Spec};
+use crate::pairing::{Pairing, Recorded};
 use crate::store::read_chunk;
-use crate::{Error, Outputs, Store, Tap};
-
-/// How feature maps become a vector of units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Spatial {
-    /// Every place of every map is a unit, in the order in which it is stored.
-    Flatten,
-    /// A unit is the mean of a map over the axes `height` and `width`, accumulated in f64.
-    Average,
-}
-
-impl Spatial {
-    /// Number of units a tap then has.
-    pub fn n_units(self, tap: &Tap) -> usize {
-        let kept = tap.shape.iter().filter(|axis| self == Self::Flatten || !is_space(&axis.name));
-        kept.map(|axis| axis.size).product()
-    }
-
-    /// For every stored value of one image and step, the unit it belongs to.
-    fn units(self, tap: &Tap) -> Vec<usize> {
-        let mut units = vec![0];
-        for axis in &tap.shape {
-            let kept = self == Self::Flatten || !is_space(&axis.name);
-            let place = |&unit: &usize| {
-                (0..axis.size).map(move |index| if kept { unit * axis.size + index } else { unit })
-            };
-            units = units.iter().flat_map(place).collect();
-        }
-        units
-    }
-}
-
-fn is_space(axis: &str) -> bool {
-    matches!(axis, "height" | "width")
-}
+use crate::{Error, Outputs, Spatial, Store, Tap};
 
 /// One area's trajectories, read from disk when asked for.
 ///
@@ -54,64 +19,30 @@ fn is_space(axis: &str) -> bool {
 #[derive(Debug)]
 pub struct StoreTrajectories<'a> {
     store: &'a Store,
-    spatial: Spatial,
-    tap: Tap,
+    pairing: Pairing,
     area: (Spec, Array<Files>),
     outputs: (Spec, Array<Files>),
-    /// For each step, its place in the area's array and in that of the outputs.
-    places: Vec<(usize, usize)>,
-    description: Description,
 }
 
 impl<'a> StoreTrajectories<'a> {
     pub(crate) fn new(store: &'a Store, tap: &Tap, spatial: Spatial) -> Result<Self, Error> {
         let header = &store.header;
-        let n_units = spatial.n_units(tap);
-        let read = store.readout().filter(|(_, place)| place.tap == tap.area);
-        let delay = read.map_or(0, |(_, place)| place.delay);
-        let place_of = |step: usize| header.output_steps.iter().position(|&other| other == step);
-        let places: Vec<(usize, usize)> = tap
-            .steps
-            .iter()
-            .enumerate()
-            .filter_map(|(place, step)| Some((place, place_of(step + delay)?)))
-            .collect();
-        if places.is_empty() {
-            return Err(Error::NoStep {
-                area: tap.area.clone(),
-                area_steps: tap.steps.iter().map(|step| step + delay).collect(),
-                output_steps: header.output_steps.clone(),
-            });
-        }
-        let time = header.about.time.as_ref().map(|time| TimeAxis {
-            unit: time.unit.clone(),
-            times: places.iter().map(|&(place, _)| time.times[tap.steps[place]]).collect(),
-        });
-        let description = Description {
-            name: header.about.name.clone(),
-            network: header.about.network.clone(),
-            area: tap.area.clone(),
-            epoch: header.about.epoch,
-            seed: header.about.seed,
+        let recorded = Recorded {
+            about: &header.about,
             n_images: store.n_images(),
-            n_steps: places.len(),
-            n_units,
-            classes: header.about.classes.clone(),
-            hierarchy: header.about.hierarchy.clone(),
-            readout: read
-                .map(|(readout, _)| readout.clone())
-                .filter(|readout| readout.weight.ncols() == n_units),
-            time,
+            output_steps: &header.output_steps,
+            readout: store.readout().map(|(readout, place)| (readout, place.tap.as_str(), place.delay)),
             digest: store.digest_of(std::slice::from_ref(tap))?,
         };
+        let pairing = Pairing::new(recorded, tap, spatial)?;
         let opened = |spec: Spec| layout::open(&spec, &store.files).map(|array| (spec, array));
         let (area, outputs) = (opened(header.tap(tap))?, opened(header.outputs())?);
-        Ok(Self { store, spatial, tap: tap.clone(), area, outputs, places, description })
+        Ok(Self { store, pairing, area, outputs })
     }
 
     /// The steps, as the network counts them, at which the area is read.
     pub fn steps(&self) -> Vec<usize> {
-        self.places.iter().map(|&(place, _)| self.tap.steps[place]).collect()
+        self.pairing.steps()
     }
 
     /// Read some consecutive images.
@@ -119,7 +50,7 @@ impl<'a> StoreTrajectories<'a> {
     /// # Errors
     /// Images that are not there, a missing or damaged chunk, a value that is not finite.
     pub fn read_images(&self, images: Range<usize>) -> Result<Block, Error> {
-        let n_images = self.description.n_images;
+        let n_images = self.pairing.description.n_images;
         if images.start > images.end || images.end > n_images {
             return Err(Error::Range { images, n_images });
         }
@@ -133,17 +64,9 @@ impl<'a> StoreTrajectories<'a> {
 
     /// `[image, step, unit]` of images that are there.
     pub(crate) fn representations(&self, images: Range<usize>) -> Result<Array3<f32>, Error> {
-        let n_units = self.description.n_units;
-        let mut all = Array3::zeros((images.len(), self.places.len(), n_units));
-        let units = self.spatial.units(&self.tap);
-        let places: Vec<usize> = self.places.iter().map(|&(place, _)| place).collect();
+        let mut all = Array3::zeros((images.len(), self.pairing.n_steps(), self.pairing.description.n_units));
         self.each_block(&self.area, &images, |image, values| {
-            let into = all.slice_mut(s![image, .., ..]);
-            if units.len() == n_units {
-                copy(values, into, &places);
-            } else {
-                average(values, into, &places, &units);
-            }
+            self.pairing.units_into(values, all.slice_mut(s![image, .., ..]));
         })?;
         self.check_finite(&images, &self.area.0, &all)?;
         Ok(all)
@@ -151,10 +74,10 @@ impl<'a> StoreTrajectories<'a> {
 
     /// `[image, step, class]` of images that are there.
     pub(crate) fn outputs(&self, images: Range<usize>) -> Result<Array3<f32>, Error> {
-        let mut all = Array3::zeros((images.len(), self.places.len(), self.description.classes.len()));
-        let places: Vec<usize> = self.places.iter().map(|&(_, place)| place).collect();
+        let mut all =
+            Array3::zeros((images.len(), self.pairing.n_steps(), self.pairing.description.classes.len()));
         self.each_block(&self.outputs, &images, |image, values| {
-            copy(values, all.slice_mut(s![image, .., ..]), &places);
+            self.pairing.outputs_into(values, all.slice_mut(s![image, .., ..]));
         })?;
         self.check_finite(&images, &self.outputs.0, &all)?;
         Ok(all)
@@ -180,7 +103,8 @@ impl<'a> StoreTrajectories<'a> {
     }
 
     fn bytes_per_image(&self) -> usize {
-        4 * self.places.len() * (self.description.n_units + self.description.classes.len())
+        4 * self.pairing.n_steps()
+            * (self.pairing.description.n_units + self.pairing.description.classes.len())
     }
 
     /// Hand `[step, value]` of every image to `take`, with its place in `images`.
@@ -222,7 +146,7 @@ impl<'a> StoreTrajectories<'a> {
 
 impl TrajectorySource for StoreTrajectories<'_> {
     fn description(&self) -> &Description {
-        &self.description
+        &self.pairing.description
     }
 
     fn labels(&self) -> &[usize] {
@@ -238,29 +162,16 @@ impl TrajectorySource for StoreTrajectories<'_> {
         let spare = bytes.saturating_sub(self.bytes_to_decode());
         (spare / self.bytes_per_image().max(1) / self.block()).max(1) * self.block()
     }
-}
 
-fn copy(values: &ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize]) {
-    for (mut row, &place) in into.outer_iter_mut().zip(places) {
-        row.assign(&values.row(place));
-    }
-}
-
-fn average(values: &ArrayView2<f32>, mut into: ArrayViewMut2<f32>, places: &[usize], units: &[usize]) {
-    let n_places = (units.len() / into.ncols()) as f64;
-    for (mut row, &place) in into.outer_iter_mut().zip(places) {
-        let mut sums = vec![0.0_f64; row.len()];
-        for (&value, &unit) in values.row(place).iter().zip(units) {
-            sums[unit] += f64::from(value);
-        }
-        for (mean, sum) in row.iter_mut().zip(sums) {
-            *mean = (sum / n_places) as f32;
-        }
+    fn bytes_of(&self, n_images: usize) -> usize {
+        self.bytes_to_decode() + n_images * self.bytes_per_image()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use redyn_core::TimeAxis;
+
     use super::*;
     use crate::StorePlan;
     use crate::tests::{toy_plan, toy_value, write_toy};
@@ -337,14 +248,6 @@ mod tests {
                 assert_eq!(mean, (sum / 4.0) as f32);
             }
         });
-    }
-
-    #[test]
-    fn channels_last_are_averaged_over_space_too() {
-        let mut tap = Tap::maps("x", [2, 2, 3], vec![0]);
-        tap.shape.rotate_left(1);
-        assert_eq!(Spatial::Average.n_units(&tap), 2);
-        assert_eq!(Spatial::Average.units(&tap), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
     }
 
     #[test]

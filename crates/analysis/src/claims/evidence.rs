@@ -4,7 +4,8 @@ use rayon::prelude::*;
 use redyn_core::random::Stream;
 
 use crate::Material;
-use crate::resample::{Draws, Mean, Strata, draws, mean};
+use crate::replicates::Strata;
+use crate::resample::{Draws, Sums, draws, draws_by_weights, mean, means};
 
 /// What one seed says about a claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,21 +29,18 @@ pub(crate) fn resampled(
     n: usize,
     statistic: impl Fn(&[f64]) -> Option<f64> + Sync,
 ) -> Option<Draws> {
-    let uncertainty = &material.options.uncertainty;
-    draws(&material.rows.labels, uncertainty, &[n], |weights| vec![statistic(weights)]).pop().flatten()
+    draws_by_weights(material.replicates(), &[n], |weights| vec![statistic(weights)]).pop().flatten()
 }
 
 /// Mean over images of one number each, with a sign-flip test: under the null hypothesis each
 /// number is as likely to be its negative. Permutation `b` is drawn at `(seed, [b, 4])`.
 pub(crate) fn mean_per_image(material: &Material, values: &[(usize, f64)]) -> Option<Evidence> {
     let uncertainty = &material.options.uncertainty;
-    let draws = resampled(material, values.len(), |weights| {
-        let mut mean = Mean::default();
-        for &(image, value) in values {
-            mean.add(value, weights[image]);
-        }
-        mean.value()
-    })?;
+    let mut sums = Sums::of_means(1);
+    for &(image, value) in values {
+        sums.add_to_mean(image, 0, value);
+    }
+    let draws = draws(material.replicates(), &[values.len()], &sums, means).pop().flatten()?;
     let null = |b: usize| {
         let mut stream = Stream::new(uncertainty.seed, &[b as u64, 4]);
         mean(values.iter().map(|&(_, value)| if stream.coin() { value } else { -value }))

@@ -4,7 +4,7 @@ use super::evidence::{mean_per_image, resampled};
 use super::{Entry, Evidence, Found, Rule, Sampling};
 use crate::contrast::Groups;
 use crate::judge::{Individual, NO_PAIR_OF_GROUPS};
-use crate::resample::{Mean, mean};
+use crate::resample::{Mean, draws, mean};
 use crate::rows::Rows;
 
 /// A change below 1 % of the representation's norm per step is taken as standing still.
@@ -111,13 +111,13 @@ fn regardless_of_correctness(individual: &Individual) -> Found {
     let last = rows.n_steps() - 1;
     let changes = groups.gather(|image, step| (step < last).then(|| rows.changes[[image, step]]));
     let smaller = groups.sizes(&changes).pop().unwrap_or(0);
-    let draws = resampled(&individual.material, smaller, |weights| {
-        let statistics = groups.statistics(weights, &changes);
-        let [correct, not_yet, difference] = statistics[statistics.len() - 3..] else { return None };
+    let draws = draws(individual.material.replicates(), &[smaller], &groups.sums(&changes), |sums| {
+        let statistics = groups.statistics(sums);
+        let [correct, not_yet, difference] = statistics[statistics.len() - 3..] else { return vec![None] };
         let both = correct.zip(not_yet).map(|(a, b)| f64::midpoint(a, b)).filter(|&both| both > 0.0);
-        difference.zip(both).map(|(difference, both)| difference / both)
+        vec![difference.zip(both).map(|(difference, both)| difference / both)]
     });
-    draws.map(Evidence::of).ok_or_else(|| NO_PAIR_OF_GROUPS.into())
+    draws.into_iter().flatten().next().map(Evidence::of).ok_or_else(|| NO_PAIR_OF_GROUPS.into())
 }
 
 #[cfg(test)]

@@ -105,10 +105,8 @@ fn contrasted(
 ) -> Found {
     let draws = difference.cloned().flatten().ok_or(NO_PAIR_OF_GROUPS)?;
     let (images, steps): (Vec<usize>, Vec<usize>) = groups.members.iter().copied().unzip();
-    let everyone = vec![1.0; individual.material.rows.n_images()];
     let null = exchanged(&individual.material, &images, &steps, |shuffled| {
-        let members = images.iter().copied().zip(shuffled.iter().copied()).collect();
-        Groups { members, ..*groups }.statistics(&everyone, values).pop().flatten()
+        groups.statistics(&groups.sums_with(shuffled, values)).pop().flatten()
     });
     Ok(Evidence { draws, null })
 }

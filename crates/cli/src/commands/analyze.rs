@@ -7,7 +7,7 @@ use redyn_analysis::{
     Results, Selection, StableRule, Subject, Uncertainty, analyse,
 };
 use redyn_core::TrajectorySource;
-use redyn_store::{Spatial, Store, StoreTrajectories};
+use redyn_store::{Recording, Spatial};
 use serde::{Deserialize, Serialize};
 
 use super::companions::{Companions, companions};
@@ -31,7 +31,7 @@ pub(crate) struct Analyzed {
     pub(crate) judged: Option<Judged>,
 }
 
-/// The store behind the results of one network.
+/// The store, or the other file, behind the results of one network.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Source {
     pub(super) store: PathBuf,
@@ -166,20 +166,17 @@ pub(crate) fn analyze(
 
 /// The results of some stores, and where those of each network come from.
 fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
-    let stores = paths.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    let stores = paths.iter().map(Recording::open).collect::<Result<Vec<_>, _>>()?;
     let recurrent = stores.iter().any(several_steps);
     let trajectories = stores
         .iter()
         .map(|store| {
-            let read_out = || store.readout().map(|(_, place)| place.tap.clone());
             // A feedforward control without the area asked for is represented by what is read out.
             let control = recurrent && !several_steps(store);
-            let asked = how.area.filter(|area| !control || store.tap(area).is_ok());
-            let area = asked.map(str::to_owned).or_else(read_out);
-            let area = area.or_else(|| store.taps().first().map(|tap| tap.area.clone()));
-            store.trajectories(&area.unwrap_or_default(), how.spatial)
+            let asked = how.area.filter(|area| !control || store.has_area(area));
+            store.trajectories(asked.or(store.main_area()).unwrap_or_default(), how.spatial)
         })
-        .collect::<Result<Vec<StoreTrajectories>, _>>()?;
+        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, _>>()?;
     let n_steps: Vec<usize> = trajectories.iter().map(|found| found.description().n_steps).collect();
     let (found, left) = companions(paths, &stores, &n_steps)?;
     for index in left {
@@ -188,7 +185,7 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
             paths[index].display()
         ));
     }
-    let source = |index: usize| &trajectories[index] as &dyn TrajectorySource;
+    let source = |index: usize| &*trajectories[index];
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
     let jacobians = of_stores(how.jacobians, &found, &stores, &n_steps)?;
@@ -249,7 +246,7 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
 fn of_stores(
     files: &[PathBuf],
     found: &[Companions],
-    stores: &[Store],
+    stores: &[Recording],
     n_steps: &[usize],
 ) -> Result<Vec<Option<JacobianRows>>, Failure> {
     let mut rows = vec![None; found.len()];
@@ -277,7 +274,7 @@ fn of_stores(
     Ok(rows)
 }
 
-fn several_steps(store: &Store) -> bool {
+fn several_steps(store: &Recording) -> bool {
     store.taps().iter().any(|tap| tap.steps.len() > 1)
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use redyn_network::Intervention;
-use redyn_store::Store;
+use redyn_store::Recording;
 
 use crate::Failure;
 
@@ -31,7 +31,7 @@ pub(super) struct Companions {
 /// A control that saw the images of none.
 pub(super) fn companions(
     paths: &[PathBuf],
-    stores: &[Store],
+    stores: &[Recording],
     n_steps: &[usize],
 ) -> Result<(Vec<Companions>, Vec<usize>), Failure> {
     let same_images = |a: usize, b: usize| {
@@ -113,7 +113,7 @@ pub(super) fn companions(
 }
 
 /// What was done to a run's edges, in words; empty for an intact network.
-fn interventions(store: &Store) -> String {
+fn interventions(store: &Recording) -> String {
     let recorded = store.about().model.get("interventions").cloned().unwrap_or_default();
     let all: Vec<Intervention> = serde_json::from_value(recorded).unwrap_or_default();
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")

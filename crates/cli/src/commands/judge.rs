@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use redyn_analysis::{Against, Case, Judged, Options, Subject, claims_table, curves_table, published_table};
 use redyn_core::TrajectorySource;
-use redyn_store::{Spatial, Store, StoreTrajectories};
+use redyn_store::{Recording, Spatial};
 
 use super::write_file;
 use crate::Failure;
@@ -19,19 +19,17 @@ pub(crate) fn judge(
     options: &Options,
     console: &Console,
 ) -> Result<Judged, Failure> {
-    let stores = paths.iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
+    let stores = paths.iter().map(Recording::open).collect::<Result<Vec<_>, _>>()?;
     let trajectories = stores
         .iter()
         .map(|store| {
-            let read_out = || store.readout().map(|(_, place)| place.tap.clone());
             // Another network need not have the area asked for: then it is represented by what is read out.
-            let asked = area.filter(|area| stores.len() == 1 || store.tap(area).is_ok()).map(str::to_owned);
-            let area = asked.or_else(read_out).or_else(|| store.taps().first().map(|tap| tap.area.clone()));
-            store.trajectories(&area.unwrap_or_default(), spatial)
+            let asked = area.filter(|area| stores.len() == 1 || store.has_area(area));
+            store.trajectories(asked.or(store.main_area()).unwrap_or_default(), spatial)
         })
-        .collect::<Result<Vec<StoreTrajectories>, _>>()?;
+        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, _>>()?;
     let (found, _) = companions(&stores);
-    let source = |index: usize| &trajectories[index] as &dyn TrajectorySource;
+    let source = |index: usize| &*trajectories[index];
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
     let cases: Vec<Case> =

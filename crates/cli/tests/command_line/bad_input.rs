@@ -26,6 +26,7 @@ fn a_missing_file_is_named_by_every_command_that_would_read_it() {
             "analyze gone.zarr".into(),
             "cannot read `gone.zarr/zarr.json`: No such file or directory (os error 2)",
         ),
+        ("analyze gone.npz".into(), "cannot open `gone.npz`: No such file or directory (os error 2)"),
         (
             "store gone.zarr".into(),
             "cannot read `gone.zarr/zarr.json`: No such file or directory (os error 2)",

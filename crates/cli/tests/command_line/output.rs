@@ -137,6 +137,15 @@ fn what_is_exported_is_imported_with_the_same_answers() {
     assert_eq!(a.representations, b.representations);
     room.mistake("import manifest.json --name x --out c.zarr", "--name goes with a .npz file");
 
+    // Without an import, the published file gives the same tables.
+    let tables = |recording: &str, name: &str| {
+        room.fine(&format!("analyze {recording} --replicates 20 --out of-{recording}"));
+        room.files(&format!("of-{recording}/tables/{name}"))
+    };
+    let direct = tables("a.npz", "a");
+    assert!(direct.len() > 20);
+    assert_eq!(direct, tables("b.zarr", "theirs"));
+
     // Their own accuracy is what ours was.
     let accuracy = |name: &str| {
         room.fine(&format!("analyze {name} --only accuracy --replicates 20 --out results-{name}"));

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use hdf5_reader::{Dataset, Datatype, Hdf5File, SliceInfo, SliceInfoElem};
 use ndarray::{ArrayD, Axis, IxDyn};
-use npyz::npz::NpzArchive;
+use npyz::npz::{NpzArchive, file_name_from_array_name};
+use npyz::zip::CompressionMethod;
 use npyz::{DType, NpyHeader, Order, TypeChar};
 use safetensors::tensor::{Dtype, Metadata};
 
-use super::number::{Endian, Kind, Number, decode};
+use super::checksum::Checksum;
+use super::number::{Endian, Kind, Number, beyond, decode};
 use crate::Error;
 
 /// An array in a `.npy`, `.npz`, `.safetensors` or HDF5 file.
@@ -23,12 +25,20 @@ pub(crate) struct StoredArray {
 }
 
 enum Place {
-    /// Plain numbers from a byte of the file on.
-    Plain { numbers: Numbers, offset: u64 },
-    /// A member of a zip file, possibly compressed.
-    Zipped { numbers: Numbers },
+    /// Plain numbers within a file.
+    Plain(Plain),
     /// A data set of an HDF5 file.
     Hdf5 { dataset: Box<Dataset>, kind: Kind },
+}
+
+/// Plain numbers from a byte of a file on: a file of its own, a stored member of a zip file, or
+/// a compressed one that was unpacked.
+struct Plain {
+    file: File,
+    offset: u64,
+    numbers: Numbers,
+    /// The checksum of the zip member, its header included, and where in the file it begins.
+    checksum: Option<(Checksum, u64)>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,7 +64,7 @@ impl StoredArray {
     /// whose elements are not numbers.
     pub(crate) fn open(path: &Path, key: Option<&str>) -> Result<Self, Error> {
         let mut magic = [0; 8];
-        let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let mut file = open_file(path)?;
         let length = file.read(&mut magic).map_err(|error| Error::io("read", path, error))?;
         match &magic[..length] {
             start if start.starts_with(b"\x93NUMPY") => Self::open_npy(path),
@@ -80,29 +90,48 @@ impl StoredArray {
     }
 
     fn open_npy(path: &Path) -> Result<Self, Error> {
-        let mut file = BufReader::new(File::open(path).map_err(|error| Error::io("open", path, error))?);
+        let file = open_file(path)?;
         let key = path.file_stem().unwrap_or_default().display().to_string();
-        let header = NpyHeader::from_reader(&mut file).map_err(|error| broken(path, &key, &error))?;
-        let offset = file.stream_position().map_err(|error| Error::io("read", path, error))?;
-        let array = Self::of_npy(path, key, &header, |numbers| Place::Plain { numbers, offset })?;
-        array.check_length(offset)?;
-        Ok(array)
+        let (header, offset) = npy_header(&file, 0).map_err(|error| broken(path, &key, &error))?;
+        Self::of_npy(path, key, &header, |numbers| Plain { file, offset, numbers, checksum: None })
     }
 
+    /// A stored member of the zip file is read where it lies; a compressed one is unpacked first,
+    /// into a temporary file that has no name and goes with this value.
     fn open_npz(path: &Path, key: Option<&str>) -> Result<Self, Error> {
-        let mut archive = open_archive(path)?;
+        let mut archive = NpzArchive::open(path).map_err(|error| broken(path, "", &error))?;
         let known: Vec<String> = archive.array_names().map(str::to_owned).collect();
         let key = choose_key(path, key, &known)?;
-        let missing = || missing_key(path, &key, &known);
-        let found = archive.by_name(&key).map_err(|error| broken(path, &key, &error))?.ok_or_else(missing)?;
-        Self::of_npy(path, key.clone(), found.header(), |numbers| Place::Zipped { numbers })
+        if !known.contains(&key) {
+            return Err(missing_key(path, &key, &known));
+        }
+        let refused = |error: &dyn std::fmt::Display| broken(path, &key, error);
+        let name = file_name_from_array_name(&key);
+        let mut member = archive.zip_archive().by_name(&name).map_err(|error| refused(&error))?;
+        let (file, start, checksum) = if member.compression() == CompressionMethod::Stored {
+            let checksum = Checksum::new(member.crc32(), member.size());
+            (open_file(path)?, member.data_start(), Some(checksum))
+        } else {
+            (unpacked(&mut member).map_err(|error| refused(&error))?, 0, None)
+        };
+        let (header, offset) = npy_header(&file, start).map_err(|error| refused(&error))?;
+        let checksum = checksum.map(|checksum| (checksum, start));
+        let plain = |numbers| Plain { file, offset, numbers, checksum };
+        let array = Self::of_npy(path, key.clone(), &header, plain)?;
+        if let Place::Plain(plain) = &array.place {
+            // The checksum is over the header, too.
+            plain
+                .read(start, &mut vec![0; (offset - start) as usize])
+                .map_err(|error| array.refuse(error))?;
+        }
+        Ok(array)
     }
 
     fn of_npy(
         path: &Path,
         key: String,
         header: &NpyHeader,
-        place: impl FnOnce(Numbers) -> Place,
+        place: impl FnOnce(Numbers) -> Plain,
     ) -> Result<Self, Error> {
         let DType::Plain(element) = header.dtype() else {
             return Err(not_numbers(path, key, &header.dtype().descr()));
@@ -130,7 +159,21 @@ impl StoredArray {
             Order::Fortran => Axes::LastSlowest,
         };
         let shape = header.shape().iter().map(|&size| size as usize).collect();
-        Ok(Self { path: path.to_owned(), key, shape, place: place(Numbers { kind, endian, order }) })
+        Self::plain(path, key, shape, place(Numbers { kind, endian, order }))
+    }
+
+    /// An array of plain numbers; refused where the file is too short for it, before hours of work.
+    fn plain(path: &Path, key: String, shape: Vec<usize>, plain: Plain) -> Result<Self, Error> {
+        let length = plain.file.metadata().map_err(|error| Error::io("read", path, error))?.len();
+        let size = plain.numbers.kind.size() as u64;
+        let size = shape.iter().try_fold(size, |size, &axis| size.checked_mul(axis as u64));
+        let fits = size.and_then(|size| size.checked_add(plain.offset)).is_some_and(|end| end <= length);
+        let array = Self { path: path.to_owned(), key, shape, place: Place::Plain(plain) };
+        if fits {
+            Ok(array)
+        } else {
+            Err(array.refuse(format!("shape {:?} does not fit in {length} bytes: truncated", array.shape)))
+        }
     }
 
     fn open_safetensors(path: &Path, key: Option<&str>) -> Result<Self, Error> {
@@ -139,7 +182,7 @@ impl StoredArray {
             key: key.unwrap_or_default().to_owned(),
             reason: format!("the file is neither npy, npz, HDF5 nor safetensors ({reason})"),
         };
-        let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let mut file = open_file(path)?;
         let length = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
         let mut size = [0; 8];
         file.read_exact(&mut size).map_err(|error| unknown(error.to_string()))?;
@@ -171,10 +214,7 @@ impl StoredArray {
         };
         let offset = 8 + size + info.data_offsets.0 as u64;
         let numbers = Numbers { kind, endian: Endian::Little, order: Axes::FirstSlowest };
-        let place = Place::Plain { numbers, offset };
-        let array = Self { path: path.to_owned(), key, shape: info.shape.clone(), place };
-        array.check_length(offset)?;
-        Ok(array)
+        Self::plain(path, key, info.shape.clone(), Plain { file, offset, numbers, checksum: None })
     }
 
     fn open_hdf5(path: &Path, key: Option<&str>) -> Result<Self, Error> {
@@ -208,19 +248,6 @@ impl StoredArray {
         Ok(Self { path: path.to_owned(), key, shape, place })
     }
 
-    /// Refuse a file that is too short for the array, before hours of work.
-    fn check_length(&self, offset: u64) -> Result<(), Error> {
-        let Place::Plain { numbers, .. } = self.place else { return Ok(()) };
-        let length = std::fs::metadata(&self.path).map_err(|e| Error::io("read", &self.path, e))?.len();
-        let size = self.shape.iter().try_fold(numbers.kind.size() as u64, |n, &m| n.checked_mul(m as u64));
-        match size.and_then(|size| size.checked_add(offset)) {
-            Some(needed) if needed <= length => Ok(()),
-            _ => {
-                Err(self.refuse(format!("shape {:?} does not fit in {length} bytes: truncated", self.shape)))
-            }
-        }
-    }
-
     /// The whole array.
     ///
     /// # Errors
@@ -232,67 +259,44 @@ impl StoredArray {
     /// The places `range` of one axis, all places of the others. An array of no axes has one
     /// place.
     ///
-    /// Of a plain file, only these are read; a zip member is read to its end (and so checked
-    /// against its checksum); HDF5 chunks are read where they overlap.
+    /// Of plain numbers, only these are read; HDF5 chunks are read where they overlap. Once all
+    /// of a zip member has been read, in whatever order, its checksum is compared.
     ///
     /// # Errors
-    /// A file that ends early or does not decode; a value that `T` cannot hold.
+    /// A file that ends early, does not decode or is damaged; a value that `T` cannot hold.
     pub(crate) fn gather<T: Number>(&self, axis: Axis, range: Range<usize>) -> Result<ArrayD<T>, Error> {
         match &self.place {
-            Place::Plain { numbers, offset } => {
-                let mut file =
-                    File::open(&self.path).map_err(|error| Error::io("open", &self.path, error))?;
-                file.seek(SeekFrom::Start(*offset)).map_err(|e| Error::io("read", &self.path, e))?;
-                let skip = |file: &mut File, bytes: u64| {
-                    file.seek_relative(bytes.cast_signed()).map_err(|error| self.refuse(error))
-                };
-                self.gather_from(&mut file, *numbers, (axis, range), skip)
-            }
-            Place::Zipped { numbers } => {
-                let mut archive = open_archive(&self.path)?;
-                let member = archive.by_name(&self.key).map_err(|error| self.refuse(error))?;
-                let mut member = member.ok_or_else(|| missing_key(&self.path, &self.key, &[]))?.into_inner();
-                self.gather_from(&mut member, *numbers, (axis, range), |member, bytes| {
-                    let read = io::copy(&mut member.by_ref().take(bytes), &mut io::sink());
-                    let read = read.map_err(|error| self.refuse(error))?;
-                    if read == bytes { Ok(()) } else { Err(self.refuse("truncated")) }
-                })
-            }
+            Place::Plain(plain) => self.gather_plain(plain, axis, range),
             Place::Hdf5 { dataset, kind } => self.gather_hdf5(dataset, *kind, axis, range),
         }
     }
 
-    fn gather_from<T: Number, R: Read>(
+    fn gather_plain<T: Number>(
         &self,
-        file: &mut R,
-        numbers: Numbers,
-        (axis, range): (Axis, Range<usize>),
-        skip: impl Fn(&mut R, u64) -> Result<(), Error>,
+        plain: &Plain,
+        axis: Axis,
+        range: Range<usize>,
     ) -> Result<ArrayD<T>, Error> {
+        let Numbers { kind, endian, order } = plain.numbers;
         let mut shape = if self.shape.is_empty() { vec![1] } else { self.shape.clone() };
         let mut axis = axis.index();
-        if numbers.order == Axes::LastSlowest {
+        if order == Axes::LastSlowest {
             shape.reverse();
             axis = shape.len() - 1 - axis;
         }
         let outer: usize = shape[..axis].iter().product();
-        let inner: usize = shape[axis + 1..].iter().product::<usize>() * numbers.kind.size();
+        let inner: usize = shape[axis + 1..].iter().product::<usize>() * kind.size();
         let mut bytes = vec![0; range.len() * inner];
-        let mut values = Vec::with_capacity(outer * bytes.len() / numbers.kind.size());
-        for _ in 0..outer {
-            skip(file, (range.start * inner) as u64)?;
-            file.read_exact(&mut bytes).map_err(|error| self.refuse(error))?;
-            decode(&bytes, numbers.kind, numbers.endian, &mut values)
+        let mut values = Vec::with_capacity(outer * bytes.len() / kind.size());
+        for index in 0..outer {
+            let place = (index * shape[axis] + range.start) * inner;
+            plain.read(plain.offset + place as u64, &mut bytes).map_err(|error| self.refuse(error))?;
+            decode(&bytes, kind, endian, &mut values)
                 .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
-            skip(file, ((shape[axis] - range.end) * inner) as u64)?;
-        }
-        // At the end of a zip member its checksum is compared.
-        if matches!(self.place, Place::Zipped { .. }) {
-            io::copy(file, &mut io::sink()).map_err(|error| self.refuse(error))?;
         }
         shape[axis] = range.len();
         let array = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|error| self.refuse(error))?;
-        Ok(if numbers.order == Axes::LastSlowest { array.reversed_axes() } else { array })
+        Ok(if order == Axes::LastSlowest { array.reversed_axes() } else { array })
     }
 
     fn gather_hdf5<T: Number>(
@@ -310,11 +314,11 @@ impl StoredArray {
             ($kind:ty, $convert:expr) => {{
                 let stored = dataset.read_slice::<$kind>(&selection).map_err(|error| self.refuse(error))?;
                 let shape = stored.raw_dim();
-                let values = stored.into_iter().map(|value| {
-                    let value: f64 = $convert(value);
-                    T::from_f64(value).ok_or_else(|| self.refuse(format!("{value} does not fit in 32 bits")))
-                });
-                let values = values.collect::<Result<Vec<T>, Error>>()?;
+                let near = |&value: &$kind| -> f64 { $convert(value) };
+                if let Some(value) = beyond::<T>(stored.iter().map(near)) {
+                    return Err(self.refuse(format!("{value} does not fit in 32 bits")));
+                }
+                let values = stored.iter().map(|value| T::near(near(value))).collect();
                 ArrayD::from_shape_vec(shape, values).map_err(|error| self.refuse(error))
             }};
         }
@@ -333,8 +337,50 @@ impl StoredArray {
     }
 }
 
-fn open_archive(path: &Path) -> Result<NpzArchive<BufReader<File>>, Error> {
-    NpzArchive::open(path).map_err(|error| broken(path, "", &error))
+impl Plain {
+    /// Fill `bytes` from a place in the file: any thread at any time.
+    fn read(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        read_exact_at(&self.file, at, bytes)?;
+        match &self.checksum {
+            Some((checksum, start)) => checksum.add(at - start, bytes).map_err(io::Error::other),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut at: u64, mut bytes: &mut [u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, bytes, at)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => (at, bytes) = (at + n as u64, &mut bytes[n..]),
+        }
+    }
+    Ok(())
+}
+
+fn open_file(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|error| Error::io("open", path, error))
+}
+
+/// The header of the `.npy` that begins at `start`, and where its numbers begin.
+fn npy_header(mut file: &File, start: u64) -> io::Result<(NpyHeader, u64)> {
+    file.seek(SeekFrom::Start(start))?;
+    let mut reader = BufReader::new(file);
+    let header = NpyHeader::from_reader(&mut reader)?;
+    Ok((header, reader.stream_position()?))
+}
+
+/// A member of a zip file, decompressed and checked into a file that nobody else sees.
+fn unpacked(member: &mut impl Read) -> io::Result<File> {
+    let mut file = tempfile::tempfile()?;
+    io::copy(member, &mut file)?;
+    Ok(file)
 }
 
 /// The array asked for, or the only one there is.

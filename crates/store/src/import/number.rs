@@ -39,21 +39,36 @@ impl Kind {
 
 /// What a stored number becomes: activations `f32`, labels `f64`.
 pub(crate) trait Number: Copy + 'static {
-    /// The nearest number of this kind; none if a finite value is beyond all of them.
-    fn from_f64(value: f64) -> Option<Self>;
+    /// The nearest number of this kind; infinity where a value is beyond all of them.
+    fn near(value: f64) -> Self;
+
+    /// Whether it is neither NaN nor infinite.
+    fn is_finite(self) -> bool;
 }
 
 impl Number for f64 {
-    fn from_f64(value: f64) -> Option<Self> {
-        Some(value)
+    fn near(value: f64) -> Self {
+        value
+    }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
     }
 }
 
 impl Number for f32 {
-    fn from_f64(value: f64) -> Option<Self> {
-        let near = value as Self;
-        (near.is_finite() || !value.is_finite()).then_some(near)
+    fn near(value: f64) -> Self {
+        value as Self
     }
+
+    fn is_finite(self) -> bool {
+        self.is_finite()
+    }
+}
+
+/// The first value that is finite, but not as a `T`.
+pub(crate) fn beyond<T: Number>(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    values.into_iter().find(|&value| value.is_finite() && !T::near(value).is_finite())
 }
 
 /// Append the numbers in `bytes` to `into`.
@@ -66,18 +81,25 @@ pub(crate) fn decode<T: Number>(
     endian: Endian,
     into: &mut Vec<T>,
 ) -> Result<(), f64> {
+    let first = into.len();
     macro_rules! each {
-        ($kind:ty, $convert:expr) => {
-            for chunk in bytes.chunks_exact(size_of::<$kind>()) {
-                let bytes = chunk.try_into().expect("a chunk is as long as its number");
-                let stored = match endian {
-                    Endian::Little => <$kind>::from_le_bytes(bytes),
-                    Endian::Big => <$kind>::from_be_bytes(bytes),
-                };
-                let value: f64 = $convert(stored);
-                into.push(T::from_f64(value).ok_or(value)?);
+        ($kind:ty, $convert:expr) => {{
+            let stored = bytes.as_chunks::<{ size_of::<$kind>() }>().0.iter();
+            let little = |&bytes: &_| -> f64 { $convert(<$kind>::from_le_bytes(bytes)) };
+            let big = |&bytes: &_| -> f64 { $convert(<$kind>::from_be_bytes(bytes)) };
+            match endian {
+                Endian::Little => into.extend(stored.clone().map(|bytes| T::near(little(bytes)))),
+                Endian::Big => into.extend(stored.clone().map(|bytes| T::near(big(bytes)))),
             }
-        };
+            // Looked for only where something is amiss: the plain conversion is vectorised.
+            if !all_finite(&into[first..]) {
+                let beyond = match endian {
+                    Endian::Little => beyond::<T>(stored.map(little)),
+                    Endian::Big => beyond::<T>(stored.map(big)),
+                };
+                beyond.map_or(Ok(()), Err)?;
+            }
+        }};
     }
     match kind {
         Kind::U8 => each!(u8, f64::from),
@@ -94,6 +116,11 @@ pub(crate) fn decode<T: Number>(
         Kind::F64 => each!(f64, f64::from),
     }
     Ok(())
+}
+
+/// Whether all values are finite; all are looked at, many at a time.
+pub(crate) fn all_finite<T: Number>(values: &[T]) -> bool {
+    values.chunks(1024).all(|values| values.iter().fold(true, |finite, value| finite & value.is_finite()))
 }
 
 #[cfg(test)]

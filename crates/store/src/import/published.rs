@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ArrayPlace, Import, Manifest, Names, OutputsPlace, ReadoutPlaces};
+use super::{ArrayPlace, Arrays, Manifest, Names, OutputsPlace, ReadoutPlaces};
 use crate::{Error, Outputs, Store, Work};
 
 /// What a published `.npz` does not say of itself.
@@ -34,38 +34,48 @@ pub struct Published {
 /// # Errors
 /// As [`crate::import()`]: missing keys and shapes that do not fit are named.
 pub fn import_npz(npz: &Path, out: &Path, about: &Published, work: &Work<'_>) -> Result<Store, Error> {
-    let or = |given: &String, default: String| if given.is_empty() { default } else { given.clone() };
-    let place = |key: &str, axes: &[&str]| ArrayPlace {
-        file: npz.to_owned(),
-        key: Some(key.to_owned()),
-        axes: Some(axes.iter().map(|&axis| axis.to_owned()).collect()),
-        steps: None,
-    };
-    let name = or(&about.name, npz.file_stem().unwrap_or_default().display().to_string());
-    let area = or(&about.area, "gap".into());
-    let manifest = Manifest {
-        network: or(&about.network, name.clone()),
-        name,
-        taps: BTreeMap::from([(area.clone(), place("representations_all", &["step", "image", "unit"]))]),
-        outputs: Some(OutputsPlace {
-            array: place("outputs_all", &["step", "image", "class"]),
-            kind: Outputs::LogProbs,
-        }),
-        labels: place("labels_all", &["image"]),
-        readout: Some(ReadoutPlaces {
-            tap: area,
-            delay: 0,
-            weight: place("readout_weight", &["class", "unit"]),
-            bias: Some(place("readout_bias", &["class"])),
-        }),
-        classes: about.classes.clone(),
-        image_ids: None,
-        hierarchy: about.hierarchy.clone(),
-        time: None,
-        n_steps: None,
-        epoch: about.epoch,
-        seed: about.seed,
-        schedule: None,
-    };
-    Import::of(&manifest, npz)?.write(out, work)
+    Arrays::published(npz, about)?.write(out, work)
+}
+
+impl Arrays {
+    /// Open a published `.npz`, to be analysed as it lies.
+    ///
+    /// # Errors
+    /// As [`Arrays::open`].
+    pub fn published(npz: &Path, about: &Published) -> Result<Self, Error> {
+        let or = |given: &String, default: String| if given.is_empty() { default } else { given.clone() };
+        let place = |key: &str, axes: &[&str]| ArrayPlace {
+            file: npz.to_owned(),
+            key: Some(key.to_owned()),
+            axes: Some(axes.iter().map(|&axis| axis.to_owned()).collect()),
+            steps: None,
+        };
+        let name = or(&about.name, npz.file_stem().unwrap_or_default().display().to_string());
+        let area = or(&about.area, "gap".into());
+        let manifest = Manifest {
+            network: or(&about.network, name.clone()),
+            name,
+            taps: BTreeMap::from([(area.clone(), place("representations_all", &["step", "image", "unit"]))]),
+            outputs: Some(OutputsPlace {
+                array: place("outputs_all", &["step", "image", "class"]),
+                kind: Outputs::LogProbs,
+            }),
+            labels: place("labels_all", &["image"]),
+            readout: Some(ReadoutPlaces {
+                tap: area,
+                delay: 0,
+                weight: place("readout_weight", &["class", "unit"]),
+                bias: Some(place("readout_bias", &["class"])),
+            }),
+            classes: about.classes.clone(),
+            image_ids: None,
+            hierarchy: about.hierarchy.clone(),
+            time: None,
+            n_steps: None,
+            epoch: about.epoch,
+            seed: about.seed,
+            schedule: None,
+        };
+        Self::of(&manifest, npz)
+    }
 }
