@@ -309,3 +309,107 @@ fn intermediate(scale: &Scale, image_off: Option<usize>, cell: Cell) -> Result<G
     super::decode_intermediate(below.edge(Kind::BottomUp, &from, "readout").or_zeros(), scale.classes);
     sketch.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use redyn_engine::{Cpu, Engine};
+    use redyn_network::{Plan, Request, Session, Weights};
+
+    use super::*;
+
+    const N: usize = 3;
+
+    fn sigmoid(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    /// The equations at the top for two steps on a map of one pixel, where kernels have one tap.
+    fn twin(cell: Cell, weights: &Weights, x: &[f64]) -> Vec<f64> {
+        let conv = |scope: &str, input: &[f64]| -> Vec<f64> {
+            let [w, b] =
+                ["weights", "bias"].map(|word| &weights.0[&format!("tnn_model/n/{scope}/{word}")].data);
+            let row = |o: usize| -> f64 {
+                let taps =
+                    input.iter().enumerate().map(|(i, x)| f64::from(w[(o * input.len() + i) * 9 + 4]) * x);
+                f64::from(b[o]) + taps.sum::<f64>()
+            };
+            (0..b.len()).map(row).collect()
+        };
+        let (mut s, mut c, mut out) = (vec![0.0; N], vec![0.0; N], Vec::new());
+        for _ in 0..2 {
+            let joined = [x, &s].concat();
+            match cell {
+                Cell::TimeDecay => {
+                    let m = f64::from(weights.0["tnn_model/n/memory_decay"].data[0]);
+                    s = (0..N).map(|k| m * s[k] + x[k]).collect();
+                }
+                Cell::SimpleRnn => {
+                    let (i, r) = (conv("ConvNormBasicCell/i", x), conv("ConvNormBasicCell/s", &s));
+                    let sum = (0..N).map(|k| i[k] + r[k]);
+                    s = sum.map(|y| if y > 0.0 { y } else { y.exp() - 1.0 }).collect();
+                }
+                Cell::Gru => {
+                    let g = conv("ConvGRUCell/gates", &joined);
+                    let kept: Vec<f64> = (0..N).map(|k| sigmoid(g[k] + 1.0) * s[k]).collect();
+                    let v = conv("ConvGRUCell/candidates", &[x, &kept].concat());
+                    let z = |k: usize| sigmoid(g[N + k]);
+                    s = (0..N).map(|k| z(k) * s[k] + (1.0 - z(k)) * v[k].tanh()).collect();
+                }
+                Cell::Lstm => {
+                    let a = conv("ConvLSTMCell", &joined);
+                    let next =
+                        |k: usize| sigmoid(a[2 * N + k] + 1.0) * c[k] + sigmoid(a[k]) * a[N + k].tanh();
+                    c = (0..N).map(next).collect();
+                    s = (0..N).map(|k| sigmoid(a[3 * N + k]) * c[k].tanh()).collect();
+                }
+                Cell::Ugrnn | Cell::Intersection => {
+                    let scope = if cell == Cell::Ugrnn { "ConvUGRNNCell" } else { "ConvIntersectionRNNCell" };
+                    let a = conv(scope, &joined);
+                    let g = |k: usize| sigmoid(a[k] + 1.0);
+                    s = (0..N).map(|k| g(k) * s[k] + (1.0 - g(k)) * a[N + k].tanh()).collect();
+                    if cell == Cell::Intersection {
+                        let g = |k: usize| sigmoid(a[2 * N + k] + 1.0);
+                        out = (0..N).map(|k| g(k) * x[k] + (1.0 - g(k)) * a[3 * N + k].max(0.0)).collect();
+                    }
+                }
+            }
+        }
+        if cell == Cell::Intersection { out } else { s }
+    }
+
+    #[test]
+    fn every_cell_does_what_its_equations_say() {
+        let cells =
+            [Cell::TimeDecay, Cell::SimpleRnn, Cell::Gru, Cell::Lstm, Cell::Ugrnn, Cell::Intersection];
+        for (index, cell) in cells.into_iter().enumerate() {
+            let dialect = redyn_network::Dialect {
+                name: super::super::name,
+                init: |_, _, _| redyn_network::Init::Uniform { bound: 0.9 },
+                averaging: 0.01,
+            };
+            let sketch = redyn_network::Sketch::in_dialect(Shape::vector(N), dialect);
+            let node = Node {
+                name: "n",
+                cell,
+                channels: N,
+                kernel: 3,
+                forget: 1.0,
+                layer_norm: false,
+                peepholes: false,
+            };
+            sketch.tap("given", node.output(sketch.image()));
+            let graph = sketch.finish().unwrap();
+            let weights = Weights::initial(&graph, 7);
+            let plan = Plan::new(&graph, &Request::taps(2, ["given"])).unwrap();
+            let (cpu, x) = (Cpu::new(), [0.7_f32, -0.4, 1.1]);
+            let expected = twin(cell, &weights, &x.map(f64::from));
+            let mut found = [0.0; N];
+            Session::new(&cpu, &graph, plan, &weights)
+                .unwrap()
+                .run(&x, |emission| cpu.read(emission.value, &mut found));
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!((f64::from(*found) - expected).abs() < 1e-6, "cell {index}: {found} {expected}");
+            }
+        }
+    }
+}
