@@ -10,7 +10,7 @@ const TRAIN: &str = "--epochs 1 --batch 16 --steps 3";
 fn kernels(room: &Room, store: &str) -> String {
     let about: serde_json::Value =
         serde_json::from_str(&room.fine(&format!("store {store} --json"))).unwrap();
-    about["about"]["kernel_path"].as_str().unwrap().to_owned()
+    about["kernel_path"].as_str().unwrap().to_owned()
 }
 
 #[test]
