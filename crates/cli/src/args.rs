@@ -175,6 +175,10 @@ pub(crate) struct TrainArgs {
     /// as they all fit in: nothing but speed depends on it
     #[arg(long, default_value = "4G", value_parser = memory)]
     pub(crate) memory: u64,
+    /// Make normalised and pooled maps anew on the way back, instead of keeping them: less than half the
+    /// memory for some more time, and the same weights to the bit
+    #[arg(long)]
+    pub(crate) recompute: bool,
     /// Step size of Adam
     #[arg(long, default_value_t = 1e-3)]
     pub(crate) learning_rate: f64,

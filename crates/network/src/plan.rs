@@ -306,65 +306,21 @@ impl Plan {
         cost
     }
 
-    /// Bytes of values that are alive at once, at most, for every image of a batch.
-    ///
-    /// What an engine needs beside (packed weights, scratch of a kernel) is not in it.
-    pub fn memory_per_image(&self) -> usize {
-        let (mut alive, mut most) = (0, 0);
-        self.walk(|event, shape| match event {
-            Event::Computed => {
-                alive += 4 * shape.len();
-                most = most.max(alive);
-            }
-            Event::Freed => alive -= 4 * shape.len(),
-        });
-        most
-    }
-
-    /// Bytes for every image of a training batch: everything the backward pass reads,
-    /// and the gradients alive at once (bounded by the largest values times two).
-    pub fn training_memory_per_image(&self) -> usize {
-        let kept = self.kept_for_backward();
-        let values: usize = self
-            .values
-            .iter()
-            .zip(&kept)
-            .filter(|(value, kept)| value.per_image && **kept)
-            .map(|(value, _)| 4 * value.shape.len())
-            .sum();
-        values + self.memory_per_image()
-    }
-
-    fn walk(&self, mut visit: impl FnMut(Event, Shape)) {
-        let mut alive = vec![false; self.values.len()];
-        for (group, freed) in self.groups.iter().zip(&self.freed) {
-            for id in group.results().filter(|&id| self.values[id].per_image) {
-                alive[id] = true;
-                visit(Event::Computed, self.values[id].shape);
-            }
-            for &freed in freed {
-                if std::mem::take(&mut alive[freed]) {
-                    visit(Event::Freed, self.values[freed].shape);
-                }
-            }
-        }
-    }
-
-    /// The values that must survive the forward pass for the backward pass.
+    /// The values that the backward pass reads.
     pub(crate) fn kept_for_backward(&self) -> Vec<bool> {
         let mut kept = vec![false; self.values.len()];
-        for (id, value) in self.values.iter().enumerate().filter(|(_, value)| value.trained) {
-            if let Key::Apply { op, inputs, .. } = &value.key {
-                let reads = op.reads();
-                if reads.inputs {
-                    for &input in inputs {
-                        kept[input] = true;
-                    }
-                }
-                kept[id] |= reads.output;
-            }
+        for id in (0..self.values.len()).filter(|&id| self.values[id].trained) {
+            self.read_backwards(id).for_each(|read| kept[read] = true);
         }
         kept
+    }
+
+    /// What the backward pass of a value reads.
+    pub(crate) fn read_backwards(&self, id: ValueId) -> impl Iterator<Item = ValueId> {
+        let value = &self.values[id];
+        let reads = value.op().map(|(op, _)| op.reads());
+        let inputs = value.inputs().iter().copied().filter(move |_| reads.is_some_and(|reads| reads.inputs));
+        inputs.chain(reads.is_some_and(|reads| reads.output).then_some(id))
     }
 }
 
@@ -374,11 +330,6 @@ fn goals(request: &Request) -> BTreeMap<usize, Vec<f32>> {
         _ => None,
     };
     request.interventions.iter().enumerate().filter_map(goal).collect()
-}
-
-enum Event {
-    Computed,
-    Freed,
 }
 
 impl Value {

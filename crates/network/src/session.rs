@@ -7,6 +7,7 @@ use redyn_engine::{Engine, Shape};
 use crate::NetworkError;
 use crate::graph::Graph;
 use crate::group::{Group, Stage};
+use crate::memory::Keeping;
 use crate::plan::Plan;
 use crate::unroll::{Key, ValueId};
 use crate::weights::Weights;
@@ -25,6 +26,7 @@ pub struct Session<'e, E: Engine> {
     averaged: Vec<bool>,
     image: Shape,
     constants: BTreeMap<ValueId, E::Value>,
+    pub(crate) keeping: Keeping,
 }
 
 /// A requested value as it comes about.
@@ -55,9 +57,16 @@ impl<'e, E: Engine> Session<'e, E> {
             averaged: graph.parameters().iter().map(|parameter| parameter.averaging.is_some()).collect(),
             image: graph.image_shape(),
             constants: BTreeMap::new(),
+            keeping: Keeping::All,
         };
         session.load(weights);
         Ok(session)
+    }
+
+    /// What forward passes of training keep for the way back.
+    #[must_use]
+    pub fn keeping(self, keeping: Keeping) -> Self {
+        Self { keeping, ..self }
     }
 
     /// Replace the weights by others of the same network.
@@ -210,6 +219,14 @@ impl<'e, E: Engine> Session<'e, E> {
 
     fn inputs<'a>(&'a self, alive: &'a [Option<E::Value>], id: ValueId) -> Vec<&'a E::Value> {
         self.plan.values[id].inputs().iter().map(|&input| self.held(alive, input)).collect()
+    }
+
+    /// Make a value, if it was not kept, and what it is made of.
+    pub(crate) fn recall(&self, alive: &mut [Option<E::Value>], id: ValueId) {
+        if alive[id].is_none() && self.plan.values[id].per_image {
+            self.plan.values[id].inputs().iter().for_each(|&input| self.recall(alive, input));
+            alive[id] = Some(self.apply(id, &self.inputs(alive, id)));
+        }
     }
 
     pub(crate) fn held<'a>(&'a self, alive: &'a [Option<E::Value>], id: ValueId) -> &'a E::Value {

@@ -5,7 +5,7 @@ use redyn_engine::{Engine, Saved};
 use crate::session::{Emission, Session};
 use crate::unroll::ValueId;
 
-/// A forward pass with everything its backward pass reads.
+/// A forward pass with what its backward pass reads, or what it takes to make that anew.
 pub struct Tape<V> {
     pub(crate) alive: Vec<Option<V>>,
 }
@@ -26,9 +26,7 @@ impl<E: Engine> Session<'_, E> {
     /// # Shapes
     /// - `images`: `[batch, height, width, channels]`
     pub fn record(&self, images: &[f32], sink: impl FnMut(Emission<E::Value>)) -> Tape<E::Value> {
-        let kept = self.plan.kept_for_backward();
-        let alive = self.forward(images, sink, &kept);
-        Tape { alive }
+        Tape { alive: self.forward(images, sink, &self.plan.kept(self.keeping)) }
     }
 
     /// The gradients of all parameters, given those of the requested values.
@@ -58,6 +56,7 @@ impl<E: Engine> Session<'_, E> {
                 tape.alive[id] = None;
                 continue;
             };
+            plan.read_backwards(id).for_each(|read| self.recall(&mut tape.alive, read));
             let inputs = plan.values[id].inputs();
             let reads = op.reads();
             let batch = engine.batch(&gradient);

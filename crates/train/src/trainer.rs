@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use redyn_core::{Bytes, Stop, replace_file};
 use redyn_engine::Engine;
-use redyn_network::{Plan, Request, Session, Weights};
+use redyn_network::{Keeping, Plan, Request, Session, Weights};
 use redyn_stimuli::{Augmentation, DataSet, Loader, LoaderOptions, Normalisation, Order, Stimuli};
 use redyn_zoo::{Network, digest, write_weights};
 
@@ -77,6 +77,9 @@ pub struct Setting<'a> {
     /// Bytes that the activations of all parts run side by side may take. Nothing but
     /// speed depends on it.
     pub memory: u64,
+    /// What is kept of the activations for the way back. Nothing but speed and memory
+    /// depends on it.
+    pub keeping: Keeping,
 }
 
 impl<'a, E: Engine> Trainer<'a, E> {
@@ -170,8 +173,8 @@ impl<'a, E: Engine> Trainer<'a, E> {
     ) -> Result<Self, TrainError> {
         let request = Request::readout(record.recipe.steps);
         let plan = Plan::training(&network.graph, &request)?;
-        let parts_at_once = parts_at_once(&plan, &record.recipe, setting.memory)?;
-        let session = Session::new(engine, &network.graph, plan, &state.weights)?;
+        let parts_at_once = parts_at_once(&plan, &record.recipe, setting)?;
+        let session = Session::new(engine, &network.graph, plan, &state.weights)?.keeping(setting.keeping);
         let validation =
             match ["val", "test"].into_iter().find(|name| data.split_names().any(|split| split == *name)) {
                 Some(name) => Some((name.to_owned(), data.split(name)?)),
@@ -394,9 +397,10 @@ pub fn read_record(folder: &Path) -> Result<RunRecord, TrainError> {
 }
 
 /// How many parts of a batch run side by side: one for each thread, as far as the memory goes.
-fn parts_at_once(plan: &Plan, recipe: &Recipe, memory: u64) -> Result<usize, TrainError> {
+fn parts_at_once(plan: &Plan, recipe: &Recipe, setting: &Setting) -> Result<usize, TrainError> {
+    let memory = setting.memory;
     let largest = recipe.part.min(recipe.batch);
-    let needed = (plan.training_memory_per_image() * largest) as u64;
+    let needed = (plan.training_memory_per_image(setting.keeping) * largest) as u64;
     match memory / needed {
         0 => Err(TrainError::Memory { needed: Bytes(needed), memory: Bytes(memory), images: largest }),
         parts => Ok(rayon::current_num_threads().min(usize::try_from(parts).unwrap_or(usize::MAX))),

@@ -2,6 +2,7 @@
 
 use redyn_burn::{Job, Kind, run_on};
 use redyn_engine::Engine;
+use redyn_network::Keeping;
 use redyn_stimuli::DataSet;
 use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
 use redyn_zoo::{Network, build, build_for};
@@ -32,8 +33,13 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
         seed: args.seed,
         keep_every: args.keep_every,
     };
-    let setting =
-        Setting { folder: &args.out, data: args.data.clone(), command: command_line(), memory: args.memory };
+    let setting = Setting {
+        folder: &args.out,
+        data: args.data.clone(),
+        command: command_line(),
+        memory: args.memory,
+        keeping: if args.recompute { Keeping::Drives } else { Keeping::All },
+    };
     let training = Training { network: &network, data: &data, recipe, setting, resume: args.resume, console };
     run_on(device, precision, training)??;
     print_path(&args.out.join("weights.safetensors"))

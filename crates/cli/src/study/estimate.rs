@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use redyn_core::Bytes;
 use redyn_engine::Cpu;
-use redyn_network::{Plan, Request, Session, Weights};
+use redyn_network::{Keeping, Plan, Request, Session, Weights};
 use redyn_train::Recipe;
 use redyn_zoo::Network;
 
@@ -52,7 +52,7 @@ impl Estimate {
         let steps = load.training.map_or(card.steps, |(recipe, _)| recipe.steps);
         let session_plan = plan(steps)?;
         let cost = session_plan.cost().per_image;
-        let training_memory = session_plan.training_memory_per_image() as u64;
+        let training_memory = session_plan.training_memory_per_image(Keeping::All) as u64;
         let engine = Cpu::default();
         let session = Session::new(&engine, graph, session_plan, &weights)?;
         let images = vec![0.5; TIMED_IMAGES * graph.image_shape().len()];

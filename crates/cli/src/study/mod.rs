@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use redyn_burn::Job;
 use redyn_engine::Cpu;
-use redyn_network::Intervention;
+use redyn_network::{Intervention, Keeping};
 use redyn_stimuli::DataSet;
 use redyn_train::{Recipe, Setting, Trainer};
 use redyn_zoo::Network;
@@ -76,6 +76,7 @@ impl Study {
             data: self.named.clone(),
             command: command_line(),
             memory: self.memory,
+            keeping: Keeping::All,
         };
         let trainer = if folder.join("checkpoint.safetensors").exists() {
             Trainer::resume(&engine, network, &self.data, recipe.clone(), &setting)?
