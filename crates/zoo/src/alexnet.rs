@@ -11,9 +11,10 @@ use redyn_engine::{Bias, Conv, Padding, Shape, Windows};
 use redyn_network::{Graph, Init, Kind, NetworkError, Signal, Sketch};
 
 use crate::published::Published;
-use crate::settings::{Scale, imagenet};
+use crate::settings::Scale;
 use crate::spec::Spec;
-use crate::{Card, Entry, Network, Parity, ReadoutCard, ZooError};
+use crate::torchvision::Classifier;
+use crate::{Entry, Network, ZooError};
 
 const CITATION: &str =
     "Krizhevsky (2014), One weird trick for parallelizing convolutional neural networks, arXiv:1404.5997";
@@ -32,27 +33,14 @@ pub(crate) const ALEXNET: Entry = Entry {
 
 fn build(spec: &Spec) -> Result<Network, ZooError> {
     let scale = Scale::read(spec)?;
-    let graph = graph(&scale).map_err(|source| ZooError::Network { network: spec.to_string(), source })?;
-    let card = Card {
-        network: spec.to_string(),
-        short: "AlexNet".into(),
-        citation: CITATION.into(),
-        origin: ORIGIN.into(),
-        parity: Parity::Verified,
-        steps: 1,
-        classes: scale.classes,
-        image_size: scale.image_size,
-        preprocessing: imagenet(scale.image_size),
-        readout: ReadoutCard {
-            tap: "readout".into(),
-            area: "classifier.5".into(),
-            delay: 0,
-            weight: Some("classifier.6.weight".into()),
-            bias: Some("classifier.6.bias".into()),
-        },
-        hoisted: Vec::new(),
+    let classifier = Classifier {
+        short: "AlexNet",
+        citation: CITATION,
+        origin: ORIGIN,
+        area: "classifier.5",
+        readout: "classifier.6",
     };
-    Ok(Network { spec: spec.clone(), graph, card })
+    classifier.network(spec, &scale, graph(&scale))
 }
 
 /// One pass.

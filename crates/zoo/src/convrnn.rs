@@ -97,6 +97,17 @@ fn build(spec: &Spec, depth: Depth, steps: usize) -> Result<Network, ZooError> {
         Depth::Shallow => shallow(&scale, image_off),
         Depth::Intermediate => intermediate(&scale, image_off),
     };
+    network(spec, &scale, (depth, steps), Parity::Verified, drawn)
+}
+
+/// A drawn network with its card.
+fn network(
+    spec: &Spec,
+    scale: &Scale,
+    (depth, steps): (Depth, usize),
+    parity: Parity,
+    drawn: Result<Graph, NetworkError>,
+) -> Result<Network, ZooError> {
     let graph = drawn.map_err(|source| ZooError::Network { network: spec.to_string(), source })?;
     let (last, readout) = match depth {
         // A convolution and the mean of what it gives: no matrix.
@@ -108,7 +119,7 @@ fn build(spec: &Spec, depth: Depth, steps: usize) -> Result<Network, ZooError> {
         short: spec.name.clone(),
         citation: CITATION.into(),
         origin: ORIGIN.into(),
-        parity: Parity::Verified,
+        parity,
         steps,
         classes: scale.classes,
         image_size: scale.image_size,

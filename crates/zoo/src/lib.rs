@@ -20,6 +20,7 @@ mod rcnn_sat;
 mod resnet;
 mod settings;
 mod spec;
+mod torchvision;
 mod vgg;
 mod weights_file;
 

@@ -15,9 +15,10 @@ use redyn_engine::{Bias, Conv, Op, Padding, Shape, Windows};
 use redyn_network::{Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
 use crate::published::Published;
-use crate::settings::{Scale, imagenet};
+use crate::settings::Scale;
 use crate::spec::Spec;
-use crate::{Card, Entry, Network, Parity, ReadoutCard, ZooError};
+use crate::torchvision::Classifier;
+use crate::{Entry, Network, ZooError};
 
 const CITATION: &str = "He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, CVPR";
 const ORIGIN: &str = "torchvision 0.29.2, models/resnet.py";
@@ -68,28 +69,9 @@ enum Block {
 
 fn build(spec: &Spec, resnet: &ResNet) -> Result<Network, ZooError> {
     let scale = Scale::read(spec)?;
-    let graph =
-        resnet.graph(&scale).map_err(|source| ZooError::Network { network: spec.to_string(), source })?;
-    let card = Card {
-        network: spec.to_string(),
-        short: resnet.name.into(),
-        citation: CITATION.into(),
-        origin: ORIGIN.into(),
-        parity: Parity::Verified,
-        steps: 1,
-        classes: scale.classes,
-        image_size: scale.image_size,
-        preprocessing: imagenet(scale.image_size),
-        readout: ReadoutCard {
-            tap: "readout".into(),
-            area: "avgpool".into(),
-            delay: 0,
-            weight: Some("fc.weight".into()),
-            bias: Some("fc.bias".into()),
-        },
-        hoisted: Vec::new(),
-    };
-    Ok(Network { spec: spec.clone(), graph, card })
+    let classifier =
+        Classifier { short: resnet.name, citation: CITATION, origin: ORIGIN, area: "avgpool", readout: "fc" };
+    classifier.network(spec, &scale, resnet.graph(&scale))
 }
 
 impl ResNet {

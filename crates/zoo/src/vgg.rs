@@ -9,9 +9,10 @@ use redyn_engine::{Bias, Op, Shape};
 use redyn_network::{Graph, Init, Kind, NetworkError, Role, Sketch};
 
 use crate::published::Published;
-use crate::settings::{Scale, imagenet};
+use crate::settings::Scale;
 use crate::spec::Spec;
-use crate::{Card, Entry, Network, Parity, ReadoutCard, ZooError};
+use crate::torchvision::Classifier;
+use crate::{Entry, Network, ZooError};
 
 const CITATION: &str =
     "Simonyan & Zisserman (2015), Very deep convolutional networks for large-scale image recognition, ICLR";
@@ -30,27 +31,14 @@ pub(crate) const VGG16: Entry = Entry {
 
 fn build(spec: &Spec) -> Result<Network, ZooError> {
     let scale = Scale::read(spec)?;
-    let graph = graph(&scale).map_err(|source| ZooError::Network { network: spec.to_string(), source })?;
-    let card = Card {
-        network: spec.to_string(),
-        short: "VGG-16".into(),
-        citation: CITATION.into(),
-        origin: ORIGIN.into(),
-        parity: Parity::Verified,
-        steps: 1,
-        classes: scale.classes,
-        image_size: scale.image_size,
-        preprocessing: imagenet(scale.image_size),
-        readout: ReadoutCard {
-            tap: "readout".into(),
-            area: "classifier.4".into(),
-            delay: 0,
-            weight: Some("classifier.6.weight".into()),
-            bias: Some("classifier.6.bias".into()),
-        },
-        hoisted: Vec::new(),
+    let classifier = Classifier {
+        short: "VGG-16",
+        citation: CITATION,
+        origin: ORIGIN,
+        area: "classifier.4",
+        readout: "classifier.6",
     };
-    Ok(Network { spec: spec.clone(), graph, card })
+    classifier.network(spec, &scale, graph(&scale))
 }
 
 fn graph(scale: &Scale) -> Result<Graph, NetworkError> {

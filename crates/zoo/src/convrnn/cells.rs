@@ -24,10 +24,10 @@
 use redyn_engine::{Bias, Curve, Gain, Op, Shape};
 use redyn_network::{Area, Graph, Kind, NetworkError, Role, Signal};
 
-use super::{CITATION, Depth, ORIGIN, RGC_SHALLOW, frames, halved, same, settings, sketch, stateless};
-use crate::settings::{Scale, imagenet};
+use super::{Depth, RGC_SHALLOW, frames, halved, same, settings, sketch, stateless};
+use crate::settings::Scale;
 use crate::spec::Spec;
-use crate::{Card, Entry, Network, Parity, ReadoutCard, ZooError};
+use crate::{Entry, Network, Parity, ZooError};
 
 /// What a node remembers with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,31 +77,7 @@ fn build(spec: &Spec, cell: Cell, depth: Depth, steps: usize) -> Result<Network,
         Depth::Shallow => shallow(&scale, image_off, cell),
         Depth::Intermediate => intermediate(&scale, image_off, cell),
     };
-    let graph = drawn.map_err(|source| ZooError::Network { network: spec.to_string(), source })?;
-    let (last, readout) = match depth {
-        Depth::Shallow => ("conv5", None),
-        Depth::Intermediate => ("conv10", Some("tnn_model/imnetds/pre_3/")),
-    };
-    let card = Card {
-        network: spec.to_string(),
-        short: spec.name.clone(),
-        citation: CITATION.into(),
-        origin: ORIGIN.into(),
-        parity: Parity::Unverified,
-        steps,
-        classes: scale.classes,
-        image_size: scale.image_size,
-        preprocessing: imagenet(scale.image_size),
-        readout: ReadoutCard {
-            tap: "readout".into(),
-            area: format!("{last}.mean"),
-            delay: 1,
-            weight: readout.map(|scope| format!("{scope}weights")),
-            bias: readout.map(|scope| format!("{scope}bias")),
-        },
-        hoisted: Vec::new(),
-    };
-    Ok(Network { spec: spec.clone(), graph, card })
+    super::network(spec, &scale, (depth, steps), Parity::Unverified, drawn)
 }
 
 /// A cell of one node.
