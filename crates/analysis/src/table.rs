@@ -98,7 +98,7 @@ impl Table {
     }
 
     /// Add a row that ends in an estimate. An absent estimate is a row with `n` 0.
-    pub(crate) fn push_estimate(&mut self, mut keys: Vec<Cell>, estimate: Option<&Estimate>) {
+    pub fn push_estimate(&mut self, mut keys: Vec<Cell>, estimate: Option<&Estimate>) {
         keys.extend([
             estimate.map(|e| e.value).into(),
             estimate.and_then(|e| e.low).into(),

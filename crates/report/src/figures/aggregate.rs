@@ -99,25 +99,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
 }
 
 fn averages(context: &Context) -> Table {
-    let mut rows = Vec::new();
-    for network in &context.networks {
-        for quantity in &QUANTITIES {
-            let Some(pair) = (quantity.of)(network) else { continue };
-            for ((group, _), estimate) in quantity.groups.into_iter().zip(pair) {
-                rows.push(vec![
-                    Cell::from(network.results.name.as_str()),
-                    quantity.title.into(),
-                    group.into(),
-                    quantity.axis.1.into(),
-                    estimate.map(|e| e.value).into(),
-                    estimate.and_then(|e| e.low).into(),
-                    estimate.and_then(|e| e.high).into(),
-                    estimate.map_or(0, |e| e.n).into(),
-                ]);
-            }
-        }
-    }
-    Table {
+    let mut table = Table {
         name: "aggregate".into(),
         columns: vec![
             column("network", "", "short name of the network"),
@@ -141,6 +123,21 @@ fn averages(context: &Context) -> Table {
             ),
             column("n", "images", "number of images that take part"),
         ],
-        rows,
+        rows: Vec::new(),
+    };
+    for network in &context.networks {
+        for quantity in &QUANTITIES {
+            let Some(pair) = (quantity.of)(network) else { continue };
+            for ((group, _), estimate) in quantity.groups.into_iter().zip(pair) {
+                let keys = vec![
+                    Cell::from(network.results.name.as_str()),
+                    quantity.title.into(),
+                    group.into(),
+                    quantity.axis.1.into(),
+                ];
+                table.push_estimate(keys, estimate.as_ref());
+            }
+        }
     }
+    table
 }

@@ -5,7 +5,7 @@ use redyn_analysis::Boundary;
 use crate::Context;
 use crate::axis::Axis;
 use crate::figure::{Figure, Panel};
-use crate::figures::{arranged, contrast, intervals, missing, notes, table};
+use crate::figures::{absent, arranged, contrast, intervals, missing, notes, table};
 use crate::ink::BLUE;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread, Under};
 use crate::scene::Pattern;
@@ -17,9 +17,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<Boundary>() else {
             let reason = missing(network, "boundary");
-            panels[0].push(Panel::words(name, 60.0, &reason));
-            panels[1].push(Panel::words("", 60.0, ""));
-            panels[2].push(Panel::words("", 60.0, ""));
+            absent(&mut panels, name, &reason);
             lacking.push((name, reason));
             continue;
         };

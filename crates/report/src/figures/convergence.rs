@@ -5,7 +5,7 @@ use redyn_analysis::{Approach, Convergence, Series};
 use crate::Context;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Key, Panel, Sign};
-use crate::figures::{arranged, images, intervals, missing, notes, table};
+use crate::figures::{absent, arranged, images, intervals, missing, notes, table};
 use crate::ink::{BLUE, Ink, VERMILLION};
 use crate::plot::{Curve, Look, Marker, Plot, Sample};
 use crate::scene::Pattern;
@@ -22,9 +22,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<Convergence>() else {
             let reason = missing(network, NAME);
-            panels[0].push(Panel::words(name, 60.0, &reason));
-            panels[1].push(Panel::words("", 60.0, ""));
-            panels[2].push(Panel::words("", 60.0, ""));
+            absent(&mut panels, name, &reason);
             lacking.push((name, reason));
             continue;
         };

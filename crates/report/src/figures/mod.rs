@@ -107,6 +107,15 @@ pub(crate) fn missing(network: &Network, analysis: &str) -> String {
         .map_or_else(|| format!("`{analysis}` was not run"), |omitted| omitted.reason.clone())
 }
 
+/// The column of a network without a result, one panel for each row of panels: the reason stands
+/// in the first.
+pub(crate) fn absent(panels: &mut [Vec<Panel>], name: &str, reason: &str) {
+    for (row, panels) in panels.iter_mut().enumerate() {
+        let (title, words) = if row == 0 { (name, reason) } else { ("", "") };
+        panels.push(Panel::words(title, 60.0, words));
+    }
+}
+
 /// `NETWORK: note` for every network and note, each note once if all networks share it.
 pub(crate) fn notes<'a>(notes: impl IntoIterator<Item = (&'a str, String)>) -> Vec<String> {
     let mut grouped: Vec<(String, Vec<&str>)> = Vec::new();

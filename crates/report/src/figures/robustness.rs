@@ -184,27 +184,8 @@ fn against_level(family: &Family, quantity: &Quantity) -> Plot {
 }
 
 fn table(families: &[Family]) -> Table {
-    let mut rows = Vec::new();
-    for family in families {
-        for (level, network) in &family.members {
-            for quantity in &QUANTITIES {
-                let found = (quantity.of)(network);
-                rows.push(vec![
-                    Cell::from(network.results.name.as_str()),
-                    family.control.into(),
-                    (*level).into(),
-                    quantity.name.into(),
-                    quantity.unit.into(),
-                    found.map(|e| e.value).into(),
-                    found.and_then(|e| e.low).into(),
-                    found.and_then(|e| e.high).into(),
-                    found.map_or(0, |e| e.n).into(),
-                ]);
-            }
-        }
-    }
     let unit = "see column unit";
-    Table {
+    let mut table = Table {
         name: NAME.into(),
         columns: vec![
             column("network", "", "short name of the network on these images"),
@@ -217,8 +198,24 @@ fn table(families: &[Family]) -> Table {
             column("high", unit, "upper end of the bootstrap interval; empty where there is none"),
             column("n", "images", "number of images in the group"),
         ],
-        rows,
+        rows: Vec::new(),
+    };
+    for family in families {
+        for (level, network) in &family.members {
+            for quantity in &QUANTITIES {
+                let found = (quantity.of)(network);
+                let keys = vec![
+                    Cell::from(network.results.name.as_str()),
+                    family.control.into(),
+                    (*level).into(),
+                    quantity.name.into(),
+                    quantity.unit.into(),
+                ];
+                table.push_estimate(keys, found.as_ref());
+            }
+        }
     }
+    table
 }
 
 #[cfg(test)]

@@ -198,33 +198,8 @@ impl Arrow {
 }
 
 fn quantities(context: &Context) -> Table {
-    let mut rows = Vec::new();
-    for network in &context.networks {
-        let Some(found) = network.results.get::<Schematic>() else { continue };
-        let boundary = found.boundary_angle.as_ref().map(|boundary| boundary.average);
-        for (quantity, unit, averages) in [
-            ("length", "activation", Some(found.norm)),
-            ("distance to the boundary", "activation", Some(found.distance)),
-            ("angle to the readout vector", "degree", Some(found.angle.average)),
-            ("angle to the boundary", "degree", boundary),
-        ] {
-            let Some(averages) = averages else { continue };
-            for (group, estimate) in [("correct now", averages.correct), ("not yet", averages.not_yet)] {
-                rows.push(vec![
-                    Cell::from(network.results.name.as_str()),
-                    quantity.into(),
-                    group.into(),
-                    unit.into(),
-                    estimate.map(|e| e.value).into(),
-                    estimate.and_then(|e| e.low).into(),
-                    estimate.and_then(|e| e.high).into(),
-                    estimate.map_or(0, |e| e.n).into(),
-                ]);
-            }
-        }
-    }
     let unit = "see column unit";
-    Table {
+    let mut table = Table {
         name: NAME.into(),
         columns: vec![
             column("network", "", "short name of the network"),
@@ -236,6 +211,28 @@ fn quantities(context: &Context) -> Table {
             column("high", unit, "upper end of the bootstrap interval; empty where there is none"),
             column("n", "images", "number of images that take part"),
         ],
-        rows,
+        rows: Vec::new(),
+    };
+    for network in &context.networks {
+        let Some(found) = network.results.get::<Schematic>() else { continue };
+        let boundary = found.boundary_angle.as_ref().map(|boundary| boundary.average);
+        for (quantity, unit, averages) in [
+            ("length", "activation", Some(found.norm)),
+            ("distance to the boundary", "activation", Some(found.distance)),
+            ("angle to the readout vector", "degree", Some(found.angle.average)),
+            ("angle to the boundary", "degree", boundary),
+        ] {
+            let Some(averages) = averages else { continue };
+            for (group, estimate) in [("correct now", averages.correct), ("not yet", averages.not_yet)] {
+                let keys = vec![
+                    Cell::from(network.results.name.as_str()),
+                    quantity.into(),
+                    group.into(),
+                    unit.into(),
+                ];
+                table.push_estimate(keys, estimate.as_ref());
+            }
+        }
     }
+    table
 }

@@ -5,7 +5,7 @@ use redyn_analysis::{Estimate, Membership, ZoneMembership};
 use crate::Context;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Key, Panel, Sign};
-use crate::figures::{arranged, missing, notes, table};
+use crate::figures::{absent, arranged, missing, notes, table};
 use crate::ink::{BLUE, Ink};
 use crate::number::{percent, significant};
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread};
@@ -21,8 +21,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<ZoneMembership>() else {
             let reason = missing(network, NAME);
-            panels[0].push(Panel::words(name, 60.0, &reason));
-            panels[1].push(Panel::words("", 60.0, ""));
+            absent(&mut panels, name, &reason);
             lacking.push((name, reason));
             continue;
         };
