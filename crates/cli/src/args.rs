@@ -256,40 +256,51 @@ pub(crate) struct ReadingArgs {
     pub(crate) only_classes: Option<Vec<String>>,
 }
 
+/// A network with weights, the images it is shown, and what is done to it.
 #[derive(Debug, Args)]
-pub(crate) struct UnrollArgs {
+pub(crate) struct SubjectArgs {
     /// A run folder, or a checkpoint (safetensors, PyTorch .pth, Keras .h5, TensorFlow .index)
     pub(crate) weights: PathBuf,
-    /// The store to write: a folder ending in .zarr. One that was begun is continued
-    #[arg(long)]
-    pub(crate) out: PathBuf,
     /// Images [default: those the run was trained on]
     #[arg(long)]
     pub(crate) data: Option<String>,
     /// Split of the images
     #[arg(long, default_value = "test")]
     pub(crate) split: String,
-    /// Only so many images, spread evenly over the split
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
     /// Kept epoch of the run; -1 is the untrained network [default: the last]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epoch: Option<i64>,
     /// What a checkpoint does not tell of its network: NAME or NAME:KEY=VALUE,...
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// Steps to unroll for; may go beyond training [default: as published]
-    #[arg(long)]
-    pub(crate) steps: Option<usize>,
-    /// Areas to record beside the one that is read out (`redyn models show` lists them)
-    #[arg(long, value_delimiter = ',', value_name = "AREA,...")]
-    pub(crate) areas: Vec<String>,
     /// Cut an edge: EDGE, EDGE@3.. or EDGE@3..7 (steps from 0, the last excluded). May be repeated
     #[arg(long, value_name = "EDGE[@STEPS]")]
     pub(crate) cut: Vec<Intervention>,
     /// Scale an edge: EDGE=0.5 or EDGE=0.5@3... May be repeated
     #[arg(long, value_name = "EDGE=FACTOR[@STEPS]")]
     pub(crate) scale: Vec<Intervention>,
+    /// How images are read
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnrollArgs {
+    /// Which network, and which images.
+    #[command(flatten)]
+    pub(crate) subject: SubjectArgs,
+    /// The store to write: a folder ending in .zarr. One that was begun is continued
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Only so many images, spread evenly over the split
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Steps to unroll for; may go beyond training [default: as published]
+    #[arg(long)]
+    pub(crate) steps: Option<usize>,
+    /// Areas to record beside the one that is read out (`redyn models show` lists them)
+    #[arg(long, value_delimiter = ',', value_name = "AREA,...")]
+    pub(crate) areas: Vec<String>,
     /// Short name for legends [default: the network's letters]
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -299,42 +310,22 @@ pub(crate) struct UnrollArgs {
     /// What computes
     #[command(flatten)]
     pub(crate) computing: ComputingArgs,
-    /// How images are read
-    #[command(flatten)]
-    pub(crate) reading: ReadingArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StabilityArgs {
-    /// A run folder, or a checkpoint (safetensors, PyTorch .pth)
-    pub(crate) weights: PathBuf,
+    /// Which network, and which images.
+    #[command(flatten)]
+    pub(crate) subject: SubjectArgs,
     /// The file to write, for `redyn analyze --jacobians`. One that was begun is continued
     #[arg(long)]
     pub(crate) out: PathBuf,
-    /// Images [default: those the run was trained on]
-    #[arg(long)]
-    pub(crate) data: Option<String>,
-    /// Split of the images
-    #[arg(long, default_value = "test")]
-    pub(crate) split: String,
     /// Only so many images, spread evenly over the split
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(crate) limit: usize,
-    /// Kept epoch of the run; -1 is the untrained network [default: the last]
-    #[arg(long, allow_negative_numbers = true)]
-    pub(crate) epoch: Option<i64>,
-    /// The network, where the weights file does not say
-    #[arg(long)]
-    pub(crate) model: Option<String>,
     /// Steps of the trajectories; there is a Jacobian between every two [default: as published]
     #[arg(long)]
     pub(crate) steps: Option<usize>,
-    /// Cut an edge, as `redyn unroll` does
-    #[arg(long, value_name = "EDGE[@STEPS]")]
-    pub(crate) cut: Vec<Intervention>,
-    /// Scale an edge, as `redyn unroll` does
-    #[arg(long, value_name = "EDGE=FACTOR[@STEPS]")]
-    pub(crate) scale: Vec<Intervention>,
     /// Vectors of a Krylov basis, at most
     #[arg(long, default_value_t = 40)]
     pub(crate) vectors: usize,
@@ -347,9 +338,6 @@ pub(crate) struct StabilityArgs {
     /// Memory to stay within: 512M, 2G
     #[arg(long, default_value = "1G", value_parser = memory)]
     pub(crate) memory: u64,
-    /// How images are read
-    #[command(flatten)]
-    pub(crate) reading: ReadingArgs,
 }
 
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::companions::{Companions, companions};
 use super::judge::{judge, write_judged};
-use super::{command_line, print_json, print_path, write_file};
+use super::{command_line, print_json, print_path, write_file, write_table};
 use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
 use crate::properties::PropertyTable;
@@ -283,12 +283,7 @@ fn write_tables(results: &Results, out: &Path) -> Result<(), Failure> {
     for network in &results.networks {
         let folder = out.join("tables").join(network.name.replace([' ', '/'], "-"));
         for table in network.findings.iter().flat_map(redyn_analysis::Finding::tables) {
-            write_file(&folder.join(format!("{}.csv", table.name)), table.to_csv().as_bytes())?;
-            let mut companion = String::from("column\tunit\tmeaning\n");
-            for column in &table.columns {
-                companion.push_str(&format!("{}\t{}\t{}\n", column.name, column.unit, column.description));
-            }
-            write_file(&folder.join(format!("{}.columns.tsv", table.name)), companion.as_bytes())?;
+            write_table(&table, &folder)?;
         }
     }
     Ok(())

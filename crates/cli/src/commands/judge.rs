@@ -6,7 +6,7 @@ use redyn_analysis::{Against, Case, Judged, Options, Subject, claims_table, curv
 use redyn_core::TrajectorySource;
 use redyn_store::{Recording, Spatial};
 
-use super::write_file;
+use super::write_table;
 use crate::Failure;
 use crate::cases::{Companions, companions};
 use crate::console::Console;
@@ -70,12 +70,7 @@ pub(crate) fn write_judged(judged: &Judged, folder: &Path) -> Result<(), Failure
         curves_table(curves),
         published_table(numbers, judged.against == Against::Published),
     ] {
-        write_file(&folder.join(format!("{}.csv", table.name)), table.to_csv().as_bytes())?;
-        let mut companion = String::from("column\tunit\tmeaning\n");
-        for column in &table.columns {
-            companion.push_str(&format!("{}\t{}\t{}\n", column.name, column.unit, column.description));
-        }
-        write_file(&folder.join(format!("{}.columns.tsv", table.name)), companion.as_bytes())?;
+        write_table(&table, folder)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod report;
 mod reproduce;
 mod stability;
 mod store;
+mod subject;
 pub(crate) mod train;
 pub(crate) mod unroll;
 
@@ -23,6 +24,7 @@ pub(crate) use report::report;
 use std::path::Path;
 
 use clap::CommandFactory;
+use redyn_analysis::Table;
 use redyn_core::replace_file;
 use redyn_stimuli::{BadImages, DataSet, Frame, OpenOptions, open};
 use redyn_zoo::Card;
@@ -132,6 +134,16 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     replace_file(path, bytes).map_err(failed)
+}
+
+/// A table as CSV in a folder, and beside it what its columns mean.
+fn write_table(table: &Table, folder: &Path) -> Result<(), Failure> {
+    write_file(&folder.join(format!("{}.csv", table.name)), table.to_csv().as_bytes())?;
+    let mut companion = String::from("column\tunit\tmeaning\n");
+    for column in &table.columns {
+        companion.push_str(&format!("{}\t{}\t{}\n", column.name, column.unit, column.description));
+    }
+    write_file(&folder.join(format!("{}.columns.tsv", table.name)), companion.as_bytes())
 }
 
 /// JSON on stdout.

@@ -3,11 +3,11 @@
 use redyn_analysis::krylov::Precision;
 use redyn_engine::Cpu;
 
-use super::unroll::interventions;
-use super::{command_line, open_data_for, print_path};
+use super::subject::Subject;
+use super::{command_line, print_path};
 use crate::args::StabilityArgs;
 use crate::console::Console;
-use crate::{Failure, StabilityOptions, Trained, stability};
+use crate::{Failure, StabilityOptions, stability};
 
 pub(super) fn run(args: &StabilityArgs, console: &Console) -> Result<(), Failure> {
     if args.vectors == 0 || args.tolerance.is_nan() || args.tolerance <= 0.0 {
@@ -16,16 +16,12 @@ pub(super) fn run(args: &StabilityArgs, console: &Console) -> Result<(), Failure
             "both must be above 0, for example --vectors 40 --tolerance 0.001",
         ));
     }
-    let trained = Trained::open(&args.weights, args.epoch, args.model.as_deref())?;
-    let data = args.data.clone().or_else(|| trained.data.clone());
-    let data =
-        data.ok_or_else(|| Failure::user("nothing says which images to look at", "name them with --data"))?;
-    let data = open_data_for(&trained.network.card, &data, &args.reading, console)?;
+    let Subject { trained, data, interventions, .. } = Subject::open(&args.subject, "look at", console)?;
     let options = StabilityOptions {
-        split: args.split.clone(),
+        split: args.subject.split.clone(),
         limit: Some(args.limit),
         steps: args.steps.unwrap_or(trained.network.card.steps),
-        interventions: interventions(&args.cut, &args.scale)?,
+        interventions,
         precision: Precision { vectors: args.vectors, tolerance: args.tolerance, seed: args.seed },
         memory: args.memory,
         command: command_line(),
