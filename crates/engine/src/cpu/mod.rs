@@ -168,33 +168,37 @@ impl Cpu {
     /// methods met in `examples/conv_speed.rs` (2 cores with AVX2, batch 32).
     fn scheme(&self, route: Route, purpose: Purpose) -> Option<Scheme> {
         let Route { window, input, output, .. } = route;
-        let (scheme, fewest) = match (self.kernels, window.kernel, purpose) {
-            (Kernels::Fast, 3, Purpose::Value) => (Scheme::FourOfThree, 16 * 16),
-            (Kernels::Fast, 3, Purpose::WeightGradient) => (Scheme::FourOfThree, 24 * 32),
-            (Kernels::Fast, 5, Purpose::Value) => (Scheme::TwoOfFive, 16 * 16),
-            (Kernels::Fast, 5, Purpose::WeightGradient) => (Scheme::TwoOfFive, 24 * 32),
-            (Kernels::Accurate, 3, Purpose::Value) => (Scheme::TwoOfThree, 24 * 32),
-            (Kernels::Accurate, 3, Purpose::WeightGradient) => (Scheme::TwoOfThree, 32 * 48),
+        let Window { kernel, stride, padding } = window;
+        let (scheme, fewest) = match (self.kernels, kernel, stride, purpose) {
+            (Kernels::Fast, 3, 1, Purpose::Value) => (Scheme::FourOfThree, 16 * 16),
+            (Kernels::Fast, 3, 1, Purpose::WeightGradient) => (Scheme::FourOfThree, 24 * 32),
+            (Kernels::Fast, 5, 1, Purpose::Value) => (Scheme::TwoOfFive, 16 * 16),
+            (Kernels::Fast, 5, 1, Purpose::WeightGradient) => (Scheme::TwoOfFive, 24 * 32),
+            (Kernels::Accurate, 3, 1, Purpose::Value) => (Scheme::TwoOfThree, 24 * 32),
+            (Kernels::Accurate, 3, 1, Purpose::WeightGradient) => (Scheme::TwoOfThree, 32 * 48),
+            (Kernels::Fast, 3, 2, Purpose::Value) => (Scheme::StrideFourOfThree, 16 * 16),
+            (Kernels::Fast, 3, 2, Purpose::WeightGradient) => (Scheme::StrideFourOfThree, 24 * 32),
+            (Kernels::Accurate, 3, 2, Purpose::Value) => (Scheme::StrideTwoOfThree, 24 * 32),
+            (Kernels::Accurate, 3, 2, Purpose::WeightGradient) => (Scheme::StrideTwoOfThree, 32 * 48),
+            (Kernels::Accurate | Kernels::Fast, 5, 2, Purpose::Value) => (Scheme::StrideTwoOfFive, 24 * 32),
+            (Kernels::Accurate | Kernels::Fast, 5, 2, Purpose::WeightGradient) => {
+                (Scheme::StrideTwoOfFive, 32 * 48)
+            }
             _ => return None,
         };
         let narrow = input.channels.min(output.channels) < 8;
-        let worth_it = window.stride == 1 && !narrow && input.channels * output.channels >= fewest;
+        let fits = stride == 1 || padding == kernel / 2;
+        let worth_it = fits && !narrow && input.channels * output.channels >= fewest;
         worth_it.then_some(scheme)
     }
 
     fn winograd(&self, scheme: Scheme, route: Route) -> Convolution<'_> {
-        let padding = match route.direction {
-            Direction::Gather => route.window.padding,
-            Direction::Scatter => route.window.kernel - 1 - route.window.padding,
+        let Route { window, direction, input, output } = route;
+        let padding = match direction {
+            Direction::Gather => window.padding,
+            Direction::Scatter => (window.kernel - 1 - window.padding) / window.stride,
         };
-        Convolution {
-            level: self.level,
-            pool: &self.pool,
-            scheme,
-            input: route.input,
-            output: route.output,
-            padding,
-        }
+        Convolution { level: self.level, pool: &self.pool, scheme, direction, input, output, padding }
     }
 
     fn convolve(&self, route: Route, weight: &Weight, bias: Option<&[f32]>, x: &[f32], y: &mut [f32]) {

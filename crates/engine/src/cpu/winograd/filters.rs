@@ -33,7 +33,7 @@ pub(crate) fn transform<T: Transform>(
     values: &[f32],
 ) -> Vec<f32> {
     let taps = T::KERNEL * T::KERNEL;
-    let planes = T::SIDE * T::SIDE;
+    let filters = T::FILTERS * T::FILTERS;
     let (inputs, outputs) = match direction {
         Direction::Gather => (second, first),
         Direction::Scatter => (first, second),
@@ -42,8 +42,8 @@ pub(crate) fn transform<T: Transform>(
         Direction::Gather => &values[(output * second + input) * taps..][..taps],
         Direction::Scatter => &values[(input * second + output) * taps..][..taps],
     };
-    let mut transformed = vec![0.0; planes * inputs * padded(outputs)];
-    transformed.par_chunks_mut(planes * inputs * PANEL).enumerate().for_each(|(panel, transformed)| {
+    let mut transformed = vec![0.0; filters * inputs * padded(outputs)];
+    transformed.par_chunks_mut(filters * inputs * PANEL).enumerate().for_each(|(panel, transformed)| {
         let width = panel_width(outputs, panel);
         let present = PANEL.min(outputs - panel * PANEL);
         for input in 0..inputs {
@@ -82,10 +82,10 @@ pub(crate) fn transform_back<T: Transform>(
 ) {
     let taps = T::KERNEL * T::KERNEL;
     let outputs = gradient.len() / (inputs * taps);
-    let planes = T::SIDE * T::SIDE;
+    let filters = T::FILTERS * T::FILTERS;
     gradient.par_chunks_mut(PANEL * inputs * taps).enumerate().for_each(|(panel, gradient)| {
         let width = panel_width(outputs, panel);
-        let from = &accumulated[panel * PANEL * planes * inputs..];
+        let from = &accumulated[panel * PANEL * filters * inputs..];
         for input in 0..inputs {
             let mut taps_here = [[[0.0; PANEL]; 5]; 5];
             vectorise!(level, || backward::<T>(
@@ -108,19 +108,19 @@ pub(crate) fn transform_back<T: Transform>(
 /// `G w Gᵀ`, to places `plane` apart.
 #[inline(always)]
 fn forward<T: Transform>(taken: &[[Lanes; 5]; 5], to: &mut [f32], plane: usize, width: usize) {
-    for i in 0..T::SIDE {
+    for i in 0..T::FILTERS {
         let mut rows = [[0.0; PANEL]; 5];
         for ky in 0..T::KERNEL {
             for kx in 0..T::KERNEL {
                 add_scaled(&mut rows[kx], T::FILTER[i][ky], &taken[ky][kx]);
             }
         }
-        for j in 0..T::SIDE {
+        for j in 0..T::FILTERS {
             let mut value = [0.0; PANEL];
             for kx in 0..T::KERNEL {
                 add_scaled(&mut value, T::FILTER[j][kx], &rows[kx]);
             }
-            let to = &mut to[(i * T::SIDE + j) * plane..][..width];
+            let to = &mut to[(i * T::FILTERS + j) * plane..][..width];
             to.iter_mut().zip(value).for_each(|(to, value)| *to = value as f32);
         }
     }
@@ -129,11 +129,11 @@ fn forward<T: Transform>(taken: &[[Lanes; 5]; 5], to: &mut [f32], plane: usize, 
 /// `Gᵀ dU G`, from places `plane` apart.
 #[inline(always)]
 fn backward<T: Transform>(from: &[f32], plane: usize, width: usize, taps: &mut [[Lanes; 5]; 5]) {
-    for i in 0..T::SIDE {
+    for i in 0..T::FILTERS {
         let mut row = [[0.0; PANEL]; 5];
-        for j in 0..T::SIDE {
+        for j in 0..T::FILTERS {
             let mut value = [0.0; PANEL];
-            let from = &from[(i * T::SIDE + j) * plane..][..width];
+            let from = &from[(i * T::FILTERS + j) * plane..][..width];
             value.iter_mut().zip(from).for_each(|(value, &from)| *value = f64::from(from));
             for kx in 0..T::KERNEL {
                 add_scaled(&mut row[kx], T::FILTER[j][kx], &value);

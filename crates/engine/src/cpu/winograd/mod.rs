@@ -1,8 +1,8 @@
-//! Convolution of stride 1 with fewer multiplications, after Winograd.
+//! Convolution of stride 1 or 2, and its adjoint, with fewer multiplications, after Winograd.
 //!
 //! Overlapping tiles of the input are transformed, multiplied with transformed filters
-//! channel by channel (one matrix product for each place of a tile), and transformed
-//! back. Tiles and channels of the products are independent of one another, so that
+//! channel by channel (one matrix product for each place of a tile, or for all places
+//! that share a filter), and transformed back. Tiles and channels of the products are independent of one another, so that
 //! neither batch nor threads change a result.
 //!
 //! # Limits
@@ -11,6 +11,7 @@
 #![allow(unsafe_code)]
 
 mod filters;
+mod stride;
 mod tiles;
 mod transform;
 
@@ -18,8 +19,9 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::stride::{Double, FourOfTwo, Halve, Single, TwoOfTwo};
 use self::tiles::{GradientTiles, InputTiles, OutputTiles, Tiling};
-use self::transform::{FourOfThree, Transform, TwoOfFive, TwoOfThree};
+use self::transform::{Adjoint, FourOfThree, Transform, TwoOfFive, TwoOfThree};
 use super::direct::{Direction, Filters};
 use super::pool::Pool;
 use super::product::{OuterProduct, PANEL, Product, Row, Runs, Scatter, padded, panel_width, panels};
@@ -27,7 +29,7 @@ use super::simd::Level;
 use super::tasks::{each, with_scratch};
 use crate::Shape;
 
-/// A choice of tile and kernel size.
+/// A choice of tile, kernel size and stride.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
     /// Tiles of 4 × 4 for kernels of 3 × 3: a quarter of the products.
@@ -36,52 +38,84 @@ pub(crate) enum Scheme {
     TwoOfThree,
     /// Tiles of 2 × 2 for kernels of 5 × 5: nine twenty-fifths of the products.
     TwoOfFive,
+    /// Stride 2, tiles of 4 × 4 in the smaller map for kernels of 3 × 3: nine sixteenths of
+    /// the products.
+    StrideFourOfThree,
+    /// Stride 2, tiles of 2 × 2 in the smaller map for kernels of 3 × 3: twenty-five
+    /// thirty-sixths of the products.
+    StrideTwoOfThree,
+    /// Stride 2, tiles of 2 × 2 in the smaller map for kernels of 5 × 5: about half of the
+    /// products.
+    StrideTwoOfFive,
 }
 
-/// Call `$function::<T>($arguments)` for the scheme's transform.
-macro_rules! with_transform {
+/// Call `$function::<T>($arguments)` for the transform of the scheme's convolution.
+macro_rules! with_adjoint {
     ($scheme:expr, $function:path $(, $argument:expr)*) => {{
         use $function as function;
         match $scheme {
             Scheme::FourOfThree => function::<FourOfThree>($($argument),*),
             Scheme::TwoOfThree => function::<TwoOfThree>($($argument),*),
             Scheme::TwoOfFive => function::<TwoOfFive>($($argument),*),
+            Scheme::StrideFourOfThree => function::<Halve<FourOfTwo, Single<4>>>($($argument),*),
+            Scheme::StrideTwoOfThree => function::<Halve<TwoOfTwo, Single<2>>>($($argument),*),
+            Scheme::StrideTwoOfFive => function::<Halve<TwoOfThree, TwoOfTwo>>($($argument),*),
         }
     }};
 }
 
-impl Scheme {
-    const fn planes(self) -> usize {
-        match self {
-            Self::FourOfThree | Self::TwoOfFive => 36,
-            Self::TwoOfThree => 16,
+/// Call `$function::<T>($arguments)` for the scheme's transform in a direction.
+macro_rules! with_transform {
+    ($scheme:expr, $direction:expr, $function:path $(, $argument:expr)*) => {{
+        use $function as function;
+        match ($scheme, $direction) {
+            (Scheme::StrideFourOfThree, Direction::Scatter) => {
+                function::<Double<FourOfTwo, Single<4>>>($($argument),*)
+            }
+            (Scheme::StrideTwoOfThree, Direction::Scatter) => {
+                function::<Double<TwoOfTwo, Single<2>>>($($argument),*)
+            }
+            (Scheme::StrideTwoOfFive, Direction::Scatter) => {
+                function::<Double<TwoOfThree, TwoOfTwo>>($($argument),*)
+            }
+            (scheme, _) => with_adjoint!(scheme, $function $(, $argument)*),
         }
-    }
+    }};
 }
 
-/// Filters in the transformed domain, `[panel][q][in][width]`.
+const fn planes<T: Transform>() -> usize {
+    T::SIDE * T::SIDE
+}
+
+const fn filters_of<T: Transform>() -> usize {
+    T::FILTERS * T::FILTERS
+}
+
+/// Filters in the transformed domain, `[panel][filter][in][width]`.
 pub(crate) fn filters(scheme: Scheme, direction: Direction, shape: [usize; 2], values: &[f32]) -> Vec<f32> {
-    with_transform!(scheme, self::filters::transform, Level::best(), direction, shape, values)
+    with_transform!(scheme, direction, self::filters::transform, Level::best(), direction, shape, values)
 }
 
-/// Values of the accumulator that [`add_gradient`] wants.
+/// Values of the accumulator that [`Convolution::add_gradient`] wants.
 pub(crate) fn accumulator_length(scheme: Scheme, channels_in: usize, channels_out: usize) -> usize {
-    scheme.planes() * channels_in * padded(channels_out)
+    with_adjoint!(scheme, filters_of) * channels_in * padded(channels_out)
 }
 
 /// Add an accumulator to a gradient in the layout of checkpoints.
 pub(crate) fn unpack(scheme: Scheme, accumulated: &[f32], channels_in: usize, gradient: &mut [f32]) {
-    with_transform!(scheme, self::filters::transform_back, Level::best(), accumulated, channels_in, gradient);
+    with_adjoint!(scheme, self::filters::transform_back, Level::best(), accumulated, channels_in, gradient);
 }
 
-/// A convolution of stride 1.
+/// A convolution, or the adjoint of one.
 #[derive(Clone, Copy)]
 pub(crate) struct Convolution<'a> {
     pub(crate) level: Level,
     pub(crate) pool: &'a Arc<Pool>,
     pub(crate) scheme: Scheme,
+    pub(crate) direction: Direction,
     pub(crate) input: Shape,
     pub(crate) output: Shape,
+    /// Inputs that the first window reaches beyond the map.
     pub(crate) padding: usize,
 }
 
@@ -92,16 +126,17 @@ impl Convolution<'_> {
     /// - `x`: `[batch, input]`
     /// - `y`: `[batch, output]`, every value is written
     pub(crate) fn run(&self, x: &[f32], filters: Filters, y: &mut [f32]) {
-        with_transform!(self.scheme, run, self, x, filters, y);
+        with_transform!(self.scheme, self.direction, run, self, x, filters, y);
     }
 
-    /// Add the gradient of the filters, in the transformed domain, to `accumulator`.
+    /// Add the gradient of the filters, in the transformed domain, to `accumulator`; of a
+    /// convolution, not of an adjoint.
     ///
     /// # Shapes
     /// - `x`: `[batch, input]`
     /// - `dy`: `[batch, output]`
     pub(crate) fn add_gradient(&self, x: &[f32], dy: &[f32], accumulator: &mut [f32]) {
-        with_transform!(self.scheme, add_gradient, self, x, dy, accumulator);
+        with_adjoint!(self.scheme, add_gradient, self, x, dy, accumulator);
     }
 }
 
@@ -129,40 +164,78 @@ impl Block {
     fn m_length(&self, planes: usize, channels_out: usize) -> usize {
         planes * self.m_plane * padded(channels_out)
     }
+}
 
-    fn rows(&self, width: usize) -> Vec<Row> {
-        (0..self.tiles).map(|tile| Row { a: (tile * self.row) as u32, c: (tile * width) as u32 }).collect()
+/// The planes of one dimension that a filter is multiplied with.
+fn sharing<T: Transform>(filter: usize) -> Range<usize> {
+    if filter + 1 < T::FILTERS { filter..filter + 1 } else { filter..T::SIDE }
+}
+
+/// The rows of the products with each filter: those of every plane it serves, relative to the
+/// first of them, tile by tile.
+struct Rows {
+    /// By whether a filter is the last in either dimension (these alone can serve several
+    /// planes), and for panels of 16 and of 8.
+    tables: [[[Vec<Row>; 2]; 2]; 2],
+}
+
+impl Rows {
+    fn new<T: Transform>(block: &Block) -> Self {
+        let shared = |last: usize| 0..if last == 0 { 1 } else { T::SIDE + 1 - T::FILTERS };
+        let table = |down: usize, across: usize, width: usize| {
+            let rows = (0..block.tiles).flat_map(|tile| {
+                shared(down).flat_map(move |i| shared(across).map(move |j| (tile, i * T::SIDE + j)))
+            });
+            rows.map(|(tile, plane)| Row {
+                a: (plane * block.v_plane + tile * block.row) as u32,
+                c: ((plane * block.m_plane + tile) * width) as u32,
+            })
+            .collect()
+        };
+        Self {
+            tables: [0, 1]
+                .map(|down| [0, 1].map(|across| [PANEL, 8].map(|width| table(down, across, width)))),
+        }
+    }
+
+    /// The rows of the first `tiles` tiles.
+    fn of<T: Transform>(&self, (down, across): (usize, usize), width: usize, tiles: usize) -> &[Row] {
+        let last = |filter: usize| usize::from(filter + 1 == T::FILTERS);
+        let planes = sharing::<T>(down).len() * sharing::<T>(across).len();
+        &self.tables[last(down)][last(across)][usize::from(width != PANEL)][..tiles * planes]
     }
 }
 
-/// The products of one plane and panel: `M[panel][q] = V[q] · U[panel][q]`.
-struct Multiply<'a> {
+/// The products with one filter and panel: `M[panel][q] = V[q] · U[panel][filter]` for
+/// every plane `q` of the filter.
+struct Multiply<'a, T> {
     level: Level,
-    planes: usize,
     channels: (usize, usize),
     block: &'a Block,
-    /// Rows for panels of 16 and of 8.
-    rows: &'a [Vec<Row>; 2],
+    rows: &'a Rows,
     v: &'a [f32],
     u: &'a [f32],
     m: Scatter<'a>,
+    transform: PhantomData<T>,
 }
 
-impl Multiply<'_> {
+impl<T: Transform> Multiply<'_, T> {
     /// # Safety
-    /// Nobody else may touch this plane and panel of `M` meanwhile.
-    unsafe fn run(&self, plane: usize, panel: usize, tiles: usize) {
+    /// Nobody else may touch this filter's planes of this panel of `M` meanwhile.
+    unsafe fn run(&self, filter: usize, panel: usize, tiles: usize) {
         let (channels_in, channels_out) = self.channels;
         let width = panel_width(channels_out, panel);
-        let u = panel * PANEL * self.planes * channels_in + plane * channels_in * width;
-        let m = panel * PANEL * self.planes * self.block.m_plane + plane * self.block.m_plane * width;
+        let (down, across) = (filter / T::FILTERS, filter % T::FILTERS);
+        let plane = down * T::SIDE + across;
+        let u = (panel * PANEL * filters_of::<T>() + filter * width) * channels_in;
+        let m = (panel * PANEL * planes::<T>() + plane * width) * self.block.m_plane;
         let product = Product {
             a: &self.v[plane * self.block.v_plane..],
-            rows: &self.rows[usize::from(width != PANEL)][..tiles],
+            rows: self.rows.of::<T>((down, across), width, tiles),
             runs: Runs::one(channels_in),
             b: &self.u[u..u + channels_in * width],
             bias: None,
-            c: self.m.part(m, self.block.m_plane * width),
+            c: self.m.part(m, (planes::<T>() - plane) * self.block.m_plane * width),
             columns: width,
             width,
         };
@@ -202,7 +275,8 @@ fn run<T: Transform>(convolution: &Convolution, x: &[f32], filters: Filters, y: 
 }
 
 impl<T: Transform> Job<'_, T> {
-    const PLANES: usize = T::SIDE * T::SIDE;
+    const PLANES: usize = planes::<T>();
+    const FILTERS: usize = filters_of::<T>();
 
     fn channels(&self) -> (usize, usize) {
         (self.convolution.input.channels, self.convolution.output.channels)
@@ -217,7 +291,7 @@ impl<T: Transform> Job<'_, T> {
     fn by_small_blocks(&self) {
         let (channels_in, channels_out) = self.channels();
         let block = Block::new(small_block(Self::PLANES, self.channels(), self.tiles), channels_in);
-        let rows = [block.rows(PANEL), block.rows(8)];
+        let rows = Rows::new::<T>(&block);
         let (v_length, m_length) = (block.v_length(Self::PLANES), block.m_length(Self::PLANES, channels_out));
         each(self.tiles.div_ceil(block.tiles), self.work(), |index| {
             let start = index * block.tiles;
@@ -229,9 +303,9 @@ impl<T: Transform> Job<'_, T> {
                 unsafe {
                     self.transform_input(&block, here.clone(), Scatter::new(v));
                     let multiply = self.multiply(&block, &rows, v, Scatter::new(m));
-                    for plane in 0..Self::PLANES {
+                    for filter in 0..Self::FILTERS {
                         for panel in 0..panels(channels_out) {
-                            multiply.run(plane, panel, here.len());
+                            multiply.run(filter, panel, here.len());
                         }
                     }
                     self.transform_output(&block, start, here, m);
@@ -246,7 +320,7 @@ impl<T: Transform> Job<'_, T> {
         let (channels_in, channels_out) = self.channels();
         let tiles = self.tiles.min(large_block(Self::PLANES, self.channels()));
         let block = Block::new(tiles, channels_in);
-        let rows = [block.rows(PANEL), block.rows(8)];
+        let rows = Rows::new::<T>(&block);
         let mut v = self.convolution.pool.take(block.v_length(Self::PLANES));
         let mut m = self.convolution.pool.take(block.m_length(Self::PLANES, channels_out));
         let size = part_of_block(self.channels());
@@ -261,8 +335,8 @@ impl<T: Transform> Job<'_, T> {
             });
             let multiply = self.multiply(&block, &rows, &v, Scatter::new(&mut m));
             let panels = panels(channels_out);
-            each(Self::PLANES * panels, self.work(), |task| {
-                // SAFETY: every task has a plane and panel of its own.
+            each(Self::FILTERS * panels, self.work(), |task| {
+                // SAFETY: every task has a filter and panel of its own.
                 unsafe { multiply.run(task / panels, task % panels, count) };
             });
             each(count.div_ceil(size), self.work(), |index| {
@@ -285,12 +359,12 @@ impl<T: Transform> Job<'_, T> {
     fn multiply<'a>(
         &'a self,
         block: &'a Block,
-        rows: &'a [Vec<Row>; 2],
+        rows: &'a Rows,
         v: &'a [f32],
         m: Scatter<'a>,
-    ) -> Multiply<'a> {
-        let (level, planes, channels) = (self.convolution.level, Self::PLANES, self.channels());
-        Multiply { level, planes, channels, block, rows, v, u: self.filters.packed, m }
+    ) -> Multiply<'a, T> {
+        let (level, channels, transform) = (self.convolution.level, self.channels(), self.transform);
+        Multiply { level, channels, block, rows, v, u: self.filters.packed, m, transform }
     }
 
     /// # Safety
@@ -324,10 +398,10 @@ fn large_block(planes: usize, (channels_in, channels_out): (usize, usize)) -> us
     (VALUES / (planes * (channels_in + channels_out))).clamp(48, 1024)
 }
 
-fn add_gradient<T: Transform>(convolution: &Convolution, x: &[f32], dy: &[f32], accumulator: &mut [f32]) {
+fn add_gradient<T: Adjoint>(convolution: &Convolution, x: &[f32], dy: &[f32], accumulator: &mut [f32]) {
     let Convolution { level, input, output, .. } = *convolution;
     let tiling = Tiling::new::<T>(input, output, convolution.padding);
-    let planes = T::SIDE * T::SIDE;
+    let (planes, filters) = (planes::<T>(), filters_of::<T>());
     let tiles = dy.len() / output.len().max(1) * tiling.per_image;
     let work = tiles * planes * input.channels * output.channels;
     let panels = panels(output.channels);
@@ -355,22 +429,26 @@ fn add_gradient<T: Transform>(convolution: &Convolution, x: &[f32], dy: &[f32], 
             // SAFETY: the block has room for these tiles, and no other task has them.
             unsafe { level.run(GradientTiles { tiling, dy, tiles, m, first: start, plane, transform }) };
         });
-        each(planes * panels, work, |task| {
-            let (plane, panel) = (task / panels, task % panels);
+        each(filters * panels, work, |task| {
+            let (filter, panel) = (task / panels, task % panels);
             let width = panel_width(output.channels, panel);
-            let at = panel * PANEL * planes * input.channels + plane * input.channels * width;
-            // SAFETY: every task has a plane and panel of its own.
+            let at = (panel * PANEL * filters + filter * width) * input.channels;
+            // SAFETY: every task has a filter and panel of its own.
             let c = unsafe { accumulator.slice(at, input.channels * width) };
-            let m_at = panel * PANEL * planes * block.m_plane + plane * block.m_plane * width;
-            OuterProduct {
-                a: &v[plane * block.v_plane..(plane + 1) * block.v_plane],
-                step: block.row,
-                runs: Runs::one(count),
-                b: &m[m_at..m_at + count * width],
-                c,
-                width,
+            for row in sharing::<T>(filter / T::FILTERS) {
+                for plane in sharing::<T>(filter % T::FILTERS).map(|column| row * T::SIDE + column) {
+                    let m_at = (panel * PANEL * planes + plane * width) * block.m_plane;
+                    OuterProduct {
+                        a: &v[plane * block.v_plane..(plane + 1) * block.v_plane],
+                        step: block.row,
+                        runs: Runs::one(count),
+                        b: &m[m_at..m_at + count * width],
+                        c: &mut *c,
+                        width,
+                    }
+                    .run(level);
+                }
             }
-            .run(level);
         });
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::super::product::{PANEL, Scatter, panel_width};
 use super::super::simd::{Kernel, Simd};
-use super::transform::Transform;
+use super::transform::{Adjoint, LINE, Transform};
 use crate::Shape;
 
 /// Where the tiles of a convolution's input and output lie.
@@ -77,13 +77,13 @@ impl<T: Transform> InputTiles<'_, T> {
         // SAFETY: pixels are compared with the map before they are read; `V` has room for
         // every tile of the range, whole vectors at a time.
         unsafe {
-            let mut half = [[S::zero(); 6]; 6];
-            for j in 0..T::SIDE {
-                let mut line = [S::zero(); 6];
-                let column = (tile_x * T::TILE + j).wrapping_sub(self.tiling.padding);
+            let mut half = [[S::zero(); LINE]; LINE];
+            for j in 0..T::SPAN {
+                let mut line = [S::zero(); LINE];
+                let column = (tile_x * T::STEP + j).wrapping_sub(self.tiling.padding);
                 if column < width {
-                    for i in 0..T::SIDE {
-                        let row = (tile_y * T::TILE + i).wrapping_sub(self.tiling.padding);
+                    for i in 0..T::SPAN {
+                        let row = (tile_y * T::STEP + i).wrapping_sub(self.tiling.padding);
                         if row < height {
                             line[i] = S::load_part(x.add((row * width + column) * channels + channel), count);
                         }
@@ -150,9 +150,9 @@ impl<T: Transform> OutputTiles<'_, T> {
                 Some(bias) => S::load_part(bias[channel..channel + count].as_ptr(), count),
                 None => S::zero(),
             };
-            let mut half = [[S::zero(); 6]; 4];
+            let mut half = [[S::zero(); LINE]; LINE];
             for j in 0..T::SIDE {
-                let mut line = [S::zero(); 6];
+                let mut line = [S::zero(); LINE];
                 for i in 0..T::SIDE {
                     line[i] = S::load(m.add((i * T::SIDE + j) * plane));
                 }
@@ -202,7 +202,7 @@ pub(crate) struct GradientTiles<'a, T> {
     pub(crate) transform: PhantomData<T>,
 }
 
-impl<T: Transform> GradientTiles<'_, T> {
+impl<T: Adjoint> GradientTiles<'_, T> {
     #[inline(always)]
     unsafe fn channels<S: Simd>(&self, tile: usize, channel: usize, count: usize) {
         let Shape { height, width, channels } = self.tiling.output;
@@ -216,9 +216,9 @@ impl<T: Transform> GradientTiles<'_, T> {
         // SAFETY: pixels are compared with the map before they are read; `M` has room for
         // whole panels of every tile.
         unsafe {
-            let mut half = [[S::zero(); 4]; 6];
+            let mut half = [[S::zero(); LINE]; LINE];
             for j in 0..T::TILE {
-                let mut line = [S::zero(); 4];
+                let mut line = [S::zero(); LINE];
                 let column = tile_x * T::TILE + j;
                 if column < width {
                     for i in 0..T::TILE {
@@ -244,7 +244,7 @@ impl<T: Transform> GradientTiles<'_, T> {
     }
 }
 
-impl<T: Transform> Kernel for GradientTiles<'_, T> {
+impl<T: Adjoint> Kernel for GradientTiles<'_, T> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         for tile in self.tiles.clone() {
