@@ -80,7 +80,8 @@ fn main() {
     let batch = arguments.first().and_then(|batch| batch.parse().ok()).unwrap_or(16);
     let which = arguments.get(1).map(String::as_str);
     let conv = |channels, kernel| Op::Conv(Conv::same(channels, kernel, Bias::Absent));
-    let transpose = |channels| Op::ConvTranspose(ConvTranspose { channels, kernel: 3, bias: Bias::Absent });
+    let transposed =
+        |channels, kernel| Op::ConvTranspose(ConvTranspose { channels, kernel, bias: Bias::Absent });
     let large = [
         (conv(32, 3), Shape::map(64, 64, 3)),
         (conv(64, 3), Shape::map(64, 64, 32)),
@@ -90,9 +91,10 @@ fn main() {
         (conv(256, 3), Shape::map(16, 16, 256)),
         (conv(512, 3), Shape::map(8, 8, 256)),
         (conv(512, 3), Shape::map(8, 8, 512)),
-        (transpose(128), Shape::map(16, 16, 256)),
-        (transpose(256), Shape::map(8, 8, 512)),
+        (transposed(128, 3), Shape::map(16, 16, 256)),
+        (transposed(256, 3), Shape::map(8, 8, 512)),
         (conv(128, 5), Shape::map(64, 64, 128)),
+        (transposed(128, 5), Shape::map(32, 32, 256)),
     ];
     let small = [
         (conv(8, 3), Shape::map(32, 32, 3)),
@@ -104,8 +106,8 @@ fn main() {
         (conv(64, 3), Shape::map(8, 8, 32)),
         (conv(64, 3), Shape::map(8, 8, 64)),
         (conv(64, 3), Shape::map(4, 4, 64)),
-        (transpose(16), Shape::map(8, 8, 32)),
-        (transpose(32), Shape::map(4, 4, 64)),
+        (transposed(16, 3), Shape::map(8, 8, 32)),
+        (transposed(32, 3), Shape::map(4, 4, 64)),
     ];
     let cases = large.iter().filter(|_| which != Some("small"));
     let cases = cases.chain(small.iter().filter(|_| which != Some("large")));

@@ -50,11 +50,11 @@ use crate::{
 pub enum Kernels {
     /// As they are written down.
     Direct,
-    /// Winograd's tiles of 2 × 2 for kernels of 3 × 3 where that is faster: rounding as small
-    /// as that of a direct convolution.
+    /// Winograd's tiles of 2 × 2 for kernels of 3 × 3, and of 5 × 5 with stride 2, where that
+    /// is faster: rounding as small as that of a direct convolution.
     Accurate,
-    /// Winograd's tiles of 4 × 4 for kernels of 3 × 3, of 2 × 2 for 5 × 5, where that is
-    /// faster: relative rounding of some 3e-6.
+    /// Winograd's tiles of 4 × 4 for kernels of 3 × 3, of 2 × 2 for 5 × 5, of stride 1 or 2,
+    /// where that is faster: relative rounding of some 3e-6.
     #[default]
     Fast,
 }
@@ -176,11 +176,11 @@ impl Cpu {
             (Kernels::Fast, 5, 1, Purpose::WeightGradient) => (Scheme::TwoOfFive, 24 * 32),
             (Kernels::Accurate, 3, 1, Purpose::Value) => (Scheme::TwoOfThree, 24 * 32),
             (Kernels::Accurate, 3, 1, Purpose::WeightGradient) => (Scheme::TwoOfThree, 32 * 48),
-            (Kernels::Fast, 3, 2, Purpose::Value) => (Scheme::StrideFourOfThree, 16 * 16),
+            (Kernels::Fast, 3, 2, Purpose::Value) => (Scheme::StrideFourOfThree, 40 * 40),
             (Kernels::Fast, 3, 2, Purpose::WeightGradient) => (Scheme::StrideFourOfThree, 24 * 32),
-            (Kernels::Accurate, 3, 2, Purpose::Value) => (Scheme::StrideTwoOfThree, 24 * 32),
+            (Kernels::Accurate, 3, 2, Purpose::Value) => (Scheme::StrideTwoOfThree, 40 * 40),
             (Kernels::Accurate, 3, 2, Purpose::WeightGradient) => (Scheme::StrideTwoOfThree, 32 * 48),
-            (Kernels::Accurate | Kernels::Fast, 5, 2, Purpose::Value) => (Scheme::StrideTwoOfFive, 24 * 32),
+            (Kernels::Accurate | Kernels::Fast, 5, 2, Purpose::Value) => (Scheme::StrideTwoOfFive, 40 * 40),
             (Kernels::Accurate | Kernels::Fast, 5, 2, Purpose::WeightGradient) => {
                 (Scheme::StrideTwoOfFive, 32 * 48)
             }

@@ -2,9 +2,11 @@
 
 use redyn_core::random::Stream;
 
+use super::direct::Direction;
 use super::naive;
 use super::simd::Level;
-use super::{Cpu, Kernels, Value, Weight, twins};
+use super::winograd::Scheme;
+use super::{Cpu, Kernels, Purpose, Value, Weight, route, twins};
 use crate::{
     Activation, Bias, Constant, Conv, ConvTranspose, Engine, Interaction, Op, Padding, Saved, Shape,
     Tangents, Windows,
@@ -574,8 +576,15 @@ fn the_first_of_equal_maxima_gets_the_gradient() {
 fn denormals_survive() {
     let tiny = f32::from_bits(1 << 20);
     for cpu in every_path() {
-        for op in [conv(40, 3, 1, 1), conv(40, 1, 1, 0)] {
-            let mut case = Case::new(op, &[(Shape::map(8, 8, 40), 1)]);
+        for op in [
+            conv(44, 3, 1, 1),
+            conv(44, 1, 1, 0),
+            conv(44, 5, 1, 2),
+            conv(44, 3, 2, 1),
+            transpose(44, 3),
+            transpose(44, 5),
+        ] {
+            let mut case = Case::new(op, &[(Shape::map(8, 8, 44), 1)]);
             case.inputs[0].fill(tiny);
             for (index, (_, weight)) in case.weights.iter_mut().enumerate() {
                 weight.fill(if index == 0 { 1.0 } else { 0.0 });
@@ -586,9 +595,36 @@ fn denormals_survive() {
                 outcome.output.iter().zip(expected).all(|(&y, expected)| {
                     (f64::from(y) - expected).abs() < 1e-4 * expected && expected > 0.0
                 }),
-                "{}",
+                "{} {op:?}",
                 cpu.path()
             );
+        }
+    }
+}
+
+#[test]
+fn every_scheme_has_its_cases() {
+    let cpus = [Kernels::Accurate, Kernels::Fast].map(Cpu::with);
+    let mut met = std::collections::HashSet::new();
+    for (cpu, case) in cpus.iter().flat_map(|cpu| convolutions().into_iter().map(move |case| (cpu, case))) {
+        let route = route(&case.op, case.shapes[0], case.batch()).unwrap();
+        for route in [route, route.reversed()] {
+            met.extend(cpu.scheme(route, Purpose::Value).map(|scheme| (scheme, Some(route.direction))));
+            if route.direction == Direction::Gather {
+                met.extend(cpu.scheme(route, Purpose::WeightGradient).map(|scheme| (scheme, None)));
+            }
+        }
+    }
+    for scheme in [
+        Scheme::FourOfThree,
+        Scheme::TwoOfThree,
+        Scheme::TwoOfFive,
+        Scheme::StrideFourOfThree,
+        Scheme::StrideTwoOfThree,
+        Scheme::StrideTwoOfFive,
+    ] {
+        for way in [Some(Direction::Gather), Some(Direction::Scatter), None] {
+            assert!(met.contains(&(scheme, way)), "{scheme:?} {way:?}");
         }
     }
 }

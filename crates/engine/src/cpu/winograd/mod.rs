@@ -206,8 +206,8 @@ impl Rows {
     }
 }
 
-/// The products with one filter and panel: `M[panel][q] = V[q] · U[panel][filter]` for
-/// every plane `q` of the filter.
+/// The products with one filter and panel: `M[q] = V[q] · U[panel][filter]` for every plane
+/// `q` of the filter.
 struct Multiply<'a, T> {
     level: Level,
     channels: (usize, usize),
@@ -215,27 +215,26 @@ struct Multiply<'a, T> {
     rows: &'a Rows,
     v: &'a [f32],
     u: &'a [f32],
-    m: Scatter<'a>,
     transform: PhantomData<T>,
 }
 
 impl<T: Transform> Multiply<'_, T> {
     /// # Safety
-    /// Nobody else may touch this filter's planes of this panel of `M` meanwhile.
-    unsafe fn run(&self, filter: usize, panel: usize, tiles: usize) {
+    /// Nobody else may touch this filter's planes of `m`, this panel's part of `M`, meanwhile.
+    unsafe fn run(&self, filter: usize, panel: usize, tiles: usize, m: Scatter) {
         let (channels_in, channels_out) = self.channels;
         let width = panel_width(channels_out, panel);
         let (down, across) = (filter / T::FILTERS, filter % T::FILTERS);
         let plane = down * T::SIDE + across;
         let u = (panel * PANEL * filters_of::<T>() + filter * width) * channels_in;
-        let m = (panel * PANEL * planes::<T>() + plane * width) * self.block.m_plane;
+        let first = plane * self.block.m_plane * width;
         let product = Product {
             a: &self.v[plane * self.block.v_plane..],
             rows: self.rows.of::<T>((down, across), width, tiles),
             runs: Runs::one(channels_in),
             b: &self.u[u..u + channels_in * width],
             bias: None,
-            c: self.m.part(m, (planes::<T>() - plane) * self.block.m_plane * width),
+            c: m.part(first, m.length() - first),
             columns: width,
             width,
         };
@@ -287,12 +286,13 @@ impl<T: Transform> Job<'_, T> {
         self.tiles * Self::PLANES * channels_in * channels_out
     }
 
-    /// Every thread takes blocks of its own through all three stages.
+    /// Every thread takes blocks of its own through all three stages, the last two panel by
+    /// panel: products are transformed back before they leave the cache.
     fn by_small_blocks(&self) {
         let (channels_in, channels_out) = self.channels();
-        let block = Block::new(small_block(Self::PLANES, self.channels(), self.tiles), channels_in);
+        let block = Block::new(small_block(Self::PLANES, channels_in, self.tiles), channels_in);
         let rows = Rows::new::<T>(&block);
-        let (v_length, m_length) = (block.v_length(Self::PLANES), block.m_length(Self::PLANES, channels_out));
+        let (v_length, m_length) = (block.v_length(Self::PLANES), block.m_length(Self::PLANES, PANEL));
         each(self.tiles.div_ceil(block.tiles), self.work(), |index| {
             let start = index * block.tiles;
             let here = start..self.tiles.min(start + block.tiles);
@@ -302,13 +302,13 @@ impl<T: Transform> Job<'_, T> {
                 // task has these tiles.
                 unsafe {
                     self.transform_input(&block, here.clone(), Scatter::new(v));
-                    let multiply = self.multiply(&block, &rows, v, Scatter::new(m));
-                    for filter in 0..Self::FILTERS {
-                        for panel in 0..panels(channels_out) {
-                            multiply.run(filter, panel, here.len());
+                    let multiply = self.multiply(&block, &rows, v);
+                    for panel in 0..panels(channels_out) {
+                        for filter in 0..Self::FILTERS {
+                            multiply.run(filter, panel, here.len(), Scatter::new(m));
                         }
+                        self.transform_output(&block, panel, start, here.clone(), m);
                     }
-                    self.transform_output(&block, start, here, m);
                 }
             });
         });
@@ -323,7 +323,12 @@ impl<T: Transform> Job<'_, T> {
         let rows = Rows::new::<T>(&block);
         let mut v = self.convolution.pool.take(block.v_length(Self::PLANES));
         let mut m = self.convolution.pool.take(block.m_length(Self::PLANES, channels_out));
+        let of_panel = |panel: usize| {
+            let width = panel_width(channels_out, panel);
+            (block.m_length(Self::PLANES, PANEL * panel), block.m_length(Self::PLANES, width))
+        };
         let size = part_of_block(self.channels());
+        let panels = panels(channels_out);
         for start in (0..self.tiles).step_by(block.tiles.max(1)) {
             let count = block.tiles.min(self.tiles - start);
             let part = |index: usize| start + index * size..start + count.min((index + 1) * size);
@@ -333,15 +338,22 @@ impl<T: Transform> Job<'_, T> {
                 // SAFETY: every task has a part of the block of its own.
                 unsafe { self.transform_input(&block, part(index), to.part(first, to.length() - first)) };
             });
-            let multiply = self.multiply(&block, &rows, &v, Scatter::new(&mut m));
-            let panels = panels(channels_out);
+            let multiply = self.multiply(&block, &rows, &v);
+            let to = Scatter::new(&mut m);
             each(Self::FILTERS * panels, self.work(), |task| {
+                let (filter, panel) = (task / panels, task % panels);
+                let (first, length) = of_panel(panel);
                 // SAFETY: every task has a filter and panel of its own.
-                unsafe { multiply.run(task / panels, task % panels, count) };
+                unsafe { multiply.run(filter, panel, count, to.part(first, length)) };
             });
             each(count.div_ceil(size), self.work(), |index| {
-                // SAFETY: every task has a part of the block of its own.
-                unsafe { self.transform_output(&block, start, part(index), &m) };
+                for panel in 0..panels {
+                    let (first, length) = of_panel(panel);
+                    // SAFETY: every task has a part of the block of its own.
+                    unsafe {
+                        self.transform_output(&block, panel, start, part(index), &m[first..first + length]);
+                    }
+                }
             });
         }
     }
@@ -356,23 +368,25 @@ impl<T: Transform> Job<'_, T> {
         unsafe { self.convolution.level.run(tiles) };
     }
 
-    fn multiply<'a>(
-        &'a self,
-        block: &'a Block,
-        rows: &'a Rows,
-        v: &'a [f32],
-        m: Scatter<'a>,
-    ) -> Multiply<'a, T> {
+    fn multiply<'a>(&'a self, block: &'a Block, rows: &'a Rows, v: &'a [f32]) -> Multiply<'a, T> {
         let (level, channels, transform) = (self.convolution.level, self.channels(), self.transform);
-        Multiply { level, channels, block, rows, v, u: self.filters.packed, m, transform }
+        Multiply { level, channels, block, rows, v, u: self.filters.packed, transform }
     }
 
     /// # Safety
-    /// `m` must hold a block from tile `first` on, and nobody else may touch the outputs of `tiles`.
-    unsafe fn transform_output(&self, block: &Block, first: usize, tiles: Range<usize>, m: &[f32]) {
+    /// `m` must hold a block's part of a panel from tile `first` on, and nobody else may touch
+    /// the outputs of `tiles`.
+    unsafe fn transform_output(
+        &self,
+        block: &Block,
+        panel: usize,
+        first: usize,
+        tiles: Range<usize>,
+        m: &[f32],
+    ) {
         let (tiling, transform, plane) = (self.tiling, self.transform, block.m_plane);
-        let tiles =
-            OutputTiles { tiling, m, first, plane, tiles, bias: self.filters.bias, y: self.y, transform };
+        let bias = self.filters.bias;
+        let tiles = OutputTiles { tiling, panel, m, first, plane, tiles, bias, y: self.y, transform };
         // SAFETY: the caller's promise.
         unsafe { self.convolution.level.run(tiles) };
     }
@@ -385,9 +399,9 @@ fn part_of_block((channels_in, channels_out): (usize, usize)) -> usize {
 }
 
 /// Tiles that one thread takes through all three stages.
-fn small_block(planes: usize, (channels_in, channels_out): (usize, usize), tiles: usize) -> usize {
+fn small_block(planes: usize, channels_in: usize, tiles: usize) -> usize {
     const VALUES: usize = 1 << 18;
-    let fitting = VALUES / (planes * (padded(channels_in) + padded(channels_out)));
+    let fitting = VALUES / (planes * padded(channels_in));
     let shared = tiles.div_ceil(2 * rayon::current_num_threads());
     fitting.clamp(24, 96).min(shared.next_multiple_of(6)).min(tiles).max(1)
 }
@@ -455,6 +469,6 @@ fn add_gradient<T: Adjoint>(convolution: &Convolution, x: &[f32], dy: &[f32], ac
 
 /// Tiles summed at a time: part of the result, so of shapes alone.
 fn gradient_block(planes: usize, (channels_in, channels_out): (usize, usize)) -> usize {
-    const VALUES: usize = 1 << 22;
+    const VALUES: usize = 1 << 20;
     (VALUES / (planes * (channels_in + channels_out))).clamp(64, 512)
 }

@@ -118,10 +118,11 @@ impl<T: Transform> Kernel for InputTiles<'_, T> {
     }
 }
 
-/// `y = Aᵀ M A + bias` for some tiles.
+/// `y = Aᵀ M A + bias` for one panel of channels of some tiles.
 pub(crate) struct OutputTiles<'a, T> {
     pub(crate) tiling: Tiling,
-    /// `[panel][q][tile][width]`, from tile `first` on.
+    pub(crate) panel: usize,
+    /// `[q][tile][width]` of this panel, from tile `first` on.
     pub(crate) m: &'a [f32],
     pub(crate) first: usize,
     /// Distance of neighbouring `q`, in tiles.
@@ -138,11 +139,10 @@ impl<T: Transform> OutputTiles<'_, T> {
     unsafe fn channels<S: Simd>(&self, tile: usize, channel: usize, count: usize) {
         let Shape { height, width, channels } = self.tiling.output;
         let (image, tile_y, tile_x) = self.tiling.place(tile);
-        let (panel, lane) = (channel / PANEL, channel % PANEL);
-        let panel_width = panel_width(channels, panel);
-        let start = panel * PANEL * T::SIDE * T::SIDE * self.plane;
-        let m = self.m[start + (tile - self.first) * panel_width + lane..].as_ptr();
-        let plane = self.plane * panel_width;
+        let width_here = panel_width(channels, self.panel);
+        let m = self.m[(tile - self.first) * width_here + channel..].as_ptr();
+        let plane = self.plane * width_here;
+        let channel = self.panel * PANEL + channel;
         // SAFETY: `M` holds whole panels of every tile of the range; only pixels of the map
         // are written.
         unsafe {
@@ -180,9 +180,8 @@ impl<T: Transform> Kernel for OutputTiles<'_, T> {
         for tile in self.tiles.clone() {
             // SAFETY: the caller vouches for the instructions, whoever made this for the bounds.
             unsafe {
-                each_vector!(S, self.tiling.output.channels, |channel, count| channels::<S>(
-                    &self, tile, channel, count
-                ));
+                let present = PANEL.min(self.tiling.output.channels - self.panel * PANEL);
+                each_vector!(S, present, |channel, count| channels::<S>(&self, tile, channel, count));
             }
         }
     }
