@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use redyn_burn::{Device, Kind};
-use redyn_engine::{Kernels, Precision};
+use redyn_engine::Precision;
 
 use crate::measure::Effort;
 
@@ -27,9 +27,6 @@ pub(crate) enum Command {
     /// One task in a process of its own, for its peak memory
     #[command(hide = true)]
     Child { task: String },
-    /// One convolution again and again, for counting its instructions
-    #[command(hide = true)]
-    Convolution { kernels: KernelsArg, times: usize },
 }
 
 /// How to measure, and where to write it down.
@@ -130,21 +127,4 @@ pub(crate) enum Size {
 pub(crate) enum Compile {
     Try,
     Skip,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum KernelsArg {
-    Direct,
-    Accurate,
-    Fast,
-}
-
-impl From<KernelsArg> for Kernels {
-    fn from(arg: KernelsArg) -> Self {
-        match arg {
-            KernelsArg::Direct => Self::Direct,
-            KernelsArg::Accurate => Self::Accurate,
-            KernelsArg::Fast => Self::Fast,
-        }
-    }
 }

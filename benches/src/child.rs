@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use redyn_engine::{Bias, Conv, Cpu, Engine, Kernels, Op, Shape};
+use redyn_engine::Cpu;
 use serde::{Deserialize, Serialize};
 
 use crate::analyses::{Set, analyse_file};
@@ -61,26 +61,5 @@ pub(crate) fn carry_out(task: &str) -> Result<(), Failure> {
         }
     };
     println!("{}", serde_json::to_string(&Peaks { before, after: peak_memory() }).expect("plain data"));
-    Ok(())
-}
-
-/// A 3 × 3 convolution of 64 channels at 16 × 16, one image, so many times, for counting its
-/// instructions (`scripts/instructions`): those of more times less those of fewer.
-pub(crate) fn convolution(kernels: Kernels, times: usize) -> Result<(), Failure> {
-    let conv = Conv::same(64, 3, Bias::Absent);
-    let (op, input) = (Op::Conv(conv), Shape::map(16, 16, 64));
-    let wave = |n: usize| -> Vec<f32> { (0..n).map(|index| (index as f32 * 0.37).sin()).collect() };
-    let cpu = Cpu::with(kernels);
-    let weight = cpu.weight(&[64, 64, 3, 3], &wave(64 * 64 * 9));
-    let x = cpu.value(input, 1, &wave(input.len()));
-    for _ in 0..times {
-        let y = cpu.forward(&op, &[&weight], &[&x]);
-        let mut read = vec![0.0; input.len()];
-        cpu.read(&y, &mut read);
-        if read.iter().any(|value| !value.is_finite()) {
-            return Err(Failure::Child { what: "a convolution".into(), why: "it is not finite".into() });
-        }
-    }
-    println!("{}", cpu.path());
     Ok(())
 }

@@ -52,6 +52,5 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Analyses(options) => analyses::run(&options),
         Command::Data(options) => data::run(&options),
         Command::Child { task } => child::carry_out(&task),
-        Command::Convolution { kernels, times } => child::convolution(kernels.into(), times),
     }
 }
