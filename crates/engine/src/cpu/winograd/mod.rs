@@ -469,6 +469,6 @@ fn add_gradient<T: Adjoint>(convolution: &Convolution, x: &[f32], dy: &[f32], ac
 
 /// Tiles summed at a time: part of the result, so of shapes alone.
 fn gradient_block(planes: usize, (channels_in, channels_out): (usize, usize)) -> usize {
-    const VALUES: usize = 1 << 20;
+    const VALUES: usize = 1 << 22;
     (VALUES / (planes * (channels_in + channels_out))).clamp(64, 512)
 }
