@@ -208,6 +208,90 @@ pub enum Error {
         /// Image after the last of the part before.
         expected: usize,
     },
+    /// Too few items for an RDM to hold more than one number.
+    #[error("an RDM of {found} items has nothing to compare")]
+    RdmItems {
+        /// Number of items.
+        found: usize,
+    },
+    /// RDMs of other items.
+    #[error("RDMs of {found} items cannot be compared with RDMs of {expected}")]
+    RdmOtherItems {
+        /// Items of one.
+        found: usize,
+        /// Items of the other.
+        expected: usize,
+    },
+    /// Values that do not fill RDMs, or patterns that are not of the items.
+    #[error("an RDM of {n_items} items has {expected} values, {found} were given")]
+    RdmPairs {
+        /// Number of items.
+        n_items: usize,
+        /// Values of one RDM.
+        expected: usize,
+        /// Values given.
+        found: usize,
+    },
+    /// NaN, infinity, or a negative value where a distance is needed.
+    #[error("RDM {rdm}: the dissimilarity of items {first} and {second} is {value}")]
+    RdmValue {
+        /// Index of the RDM.
+        rdm: usize,
+        /// One item.
+        first: usize,
+        /// The other.
+        second: usize,
+        /// Their dissimilarity.
+        value: f64,
+    },
+    /// A square matrix with different entries on both sides of its diagonal.
+    #[error(
+        "RDM {rdm} is not symmetric: items {first} and {second} have {above} above the diagonal, {below} below"
+    )]
+    RdmAsymmetric {
+        /// Index of the RDM.
+        rdm: usize,
+        /// One item.
+        first: usize,
+        /// The other.
+        second: usize,
+        /// Entry above the diagonal.
+        above: f64,
+        /// Entry below.
+        below: f64,
+    },
+    /// A pattern has no dissimilarity to others.
+    #[error("RDM {rdm}: the pattern of item {item} {reason}")]
+    RdmUndefined {
+        /// Index of the RDM.
+        rdm: usize,
+        /// The item.
+        item: usize,
+        /// `is zero`, `does not vary over units`, `is not finite`.
+        reason: &'static str,
+    },
+    /// Nothing of the trajectories has an RDM.
+    #[error("`{trajectories}` has no RDMs to compare: {reason}")]
+    RdmAbsent {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Why.
+        reason: String,
+    },
+    /// A class has too few trials for a readout to be fitted to some and to judge others.
+    #[error(
+        "`{trajectories}`: `{}` has {} trial{}, a cross-validated readout needs 2 of every class",
+        class.0, class.1, if class.1 == 1 { "" } else { "s" }
+    )]
+    TooFewTrials {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// The class, and its number of trials.
+        class: (String, usize),
+    },
+    /// A noise ceiling of one subject.
+    #[error("one subject has no noise ceiling")]
+    OneSubject,
     /// The source of the trajectories failed.
     #[error("`{trajectories}`, images {images:?}: {cause}")]
     Source {
@@ -259,6 +343,7 @@ impl Error {
                 | Self::JacobianAbsent { .. }
                 | Self::CompanionAbsent { .. }
                 | Self::PropertiesAbsent { .. }
+                | Self::RdmAbsent { .. }
         )
     }
 }
@@ -315,6 +400,23 @@ impl Diagnose for Error {
             Self::NotFinite { .. } => {
                 "look at the network's training record, or unroll again: the activations are damaged".into()
             }
+            Self::RdmItems { .. } => "an RDM needs three items or more".into(),
+            Self::RdmOtherItems { .. } => "RDMs must be of the same items in the same order".into(),
+            Self::RdmPairs { .. } => {
+                "give whole RDMs: n (n - 1) / 2 values each, or n x n as square matrices".into()
+            }
+            Self::RdmValue { .. } => "leave out items whose dissimilarities are not known".into(),
+            Self::RdmAsymmetric { .. } => {
+                "average both sides of the diagonal if they are two measurements".into()
+            }
+            Self::RdmUndefined { .. } => "leave out the item, or take the Euclidean metric".into(),
+            Self::RdmAbsent { .. } => {
+                "record more images or classes, or choose another metric with --rdm-metric".into()
+            }
+            Self::TooFewTrials { .. } => {
+                "give single trials, not their means; or outputs, or a readout, in the manifest".into()
+            }
+            Self::OneSubject => "give the RDM of every subject, not their mean".into(),
             Self::Parts { .. } => "merge parts in the order of their images, without gaps".into(),
             Self::Source { cause, .. } => return cause.hint(),
             Self::ReadoutUnfit { source, .. } => return source.hint(),

@@ -12,13 +12,16 @@
 #![allow(clippy::inline_always)]
 
 mod accuracy;
+mod between;
 mod boundary;
 mod change;
 mod claims;
 mod contrast;
 mod convergence;
 mod curves;
+mod decoded;
 mod decomposition;
+mod discriminant;
 mod error;
 mod estimate;
 #[cfg(test)]
@@ -31,12 +34,16 @@ mod image_properties;
 mod judge;
 pub mod krylov;
 mod lesion;
+mod model_brain;
 mod now_correct;
 mod numeric;
 mod options;
+mod patterns;
 mod principal;
 mod projection;
 mod published;
+pub mod rdm;
+mod rdm_movie;
 mod reader;
 mod readout_similarity;
 mod readout_zone;
@@ -59,12 +66,14 @@ mod zone_membership;
 mod zones;
 
 pub use accuracy::{Accuracy, StepEstimate};
+pub use between::{Between, BetweenStage, State};
 pub use boundary::{Boundary, RelativeStep};
 pub use change::{Change, ChangeGroup, ChangeGroupOfAll};
 pub use claims::{Claim, Entry as ClaimEntry, Rule, Sampling, Verdict, claims_table, entries};
 pub use contrast::{Averages, Contrast};
 pub use convergence::{Approach, Convergence, FLOOR, Recurrence, Settled};
 pub use curves::{SeedCurve, curves_table};
+pub use decoded::{Decoded, DecodingOptions};
 pub use decomposition::{Decomposition, DecompositionGroup, Period, Shares};
 pub use error::{Error, Role};
 pub use estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, Series, Uncertainty};
@@ -73,10 +82,13 @@ pub use future_class::FutureClass;
 pub use image_properties::{Coefficient, ImageProperties, Properties, Regression};
 pub use judge::{Against, Case, Judged, NetworkJudged, judge};
 pub use lesion::{Lesion, LesionEffect};
+pub use model_brain::{BrainComparison, BrainRdms, Ceiling, Match, ModelRdms, compare_with_brains};
 pub use now_correct::NowCorrect;
 pub use options::Options;
+pub use patterns::{Level, RdmOptions, Scaling, Stage};
 pub use projection::{Plane, PlaneOptions, Projection, Shown, ZoneGrid};
 pub use published::{Compared, published_table};
+pub use rdm_movie::{Movie, RdmMovie, Reliability};
 pub use readout_similarity::{HierarchyAgreement, Linkage, Merge, NormSpread, ReadoutSimilarity, Tree};
 pub use readout_zone_simulation::{BiasEffect, ReadoutZoneSimulation, ZoneScene};
 pub use registry::{ANALYSES, Analysis, Entry, Finding, find};
@@ -88,8 +100,8 @@ pub use schematic::Schematic;
 pub use shared::Shared;
 pub use stability::{JacobianRows, Stability};
 pub use stable_step::{
-    Course, CourseShare, FirstOccurrence, MinimumRun, Outcome, StableRule, StableStep, counts_by_step,
-    timesteps_analyse,
+    ClassStable, Course, CourseShare, FirstOccurrence, MinimumRun, Outcome, StableRule, StableStep,
+    counts_by_step, timesteps_analyse,
 };
 pub use table::{Cell, Column, Table};
 pub use within_zone::{Within, WithinZone};

@@ -1,7 +1,10 @@
-//! Sums of products of f32 values and of their differences, in f64 and in one fixed order.
+//! Sums of products, in f64 and in one fixed order.
 //!
 //! A product of two f32 values is exact in f64, so only the order of additions decides the
-//! bits of a result, and here it depends on nothing but the number of units.
+//! bits of a result, and here it depends on nothing but the number of units. Products of f64
+//! values are rounded, so they are never fused with the sum that follows.
+
+use std::marker::PhantomData;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -63,26 +66,40 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
 /// Vectors multiplied together, so that each weight that is loaded serves all of them.
 const TILE: usize = 6;
 
+/// What products are formed of.
+pub(crate) trait Factor: Copy + Into<f64> {
+    /// Whether the product of two is exact in f64, so that fusing it with a sum changes no bit.
+    const EXACT: bool;
+}
+
+impl Factor for f32 {
+    const EXACT: bool = true;
+}
+
+impl Factor for f64 {
+    const EXACT: bool = false;
+}
+
 /// A matrix laid out for products with many vectors: panels of as many rows as two registers
 /// hold, unit by unit; the last panel may be of one register.
-pub(crate) struct Panels {
+pub(crate) struct Panels<T> {
     /// `[panel][unit][row of the panel]`, rows beyond the last are zero.
     values: Vec<f64>,
     n_rows: usize,
     n_units: usize,
+    of: PhantomData<T>,
 }
 
-impl Panels {
+impl<T: Factor> Panels<T> {
     /// `weight`: `[row, unit]` in standard layout.
-    pub(crate) fn new(weight: &[f32], n_rows: usize, n_units: usize) -> Self {
+    pub(crate) fn new(weight: &[T], n_rows: usize, n_units: usize) -> Self {
         let lanes = Arch::new().dispatch(Lanes);
         let mut values = Vec::with_capacity(n_rows.next_multiple_of(lanes) * n_units);
         for (first, width) in panels(n_rows, lanes) {
-            let row =
-                |unit: usize, row: usize| weight.get(row * n_units + unit).map_or(0.0, |&w| f64::from(w));
+            let row = |unit: usize, row: usize| weight.get(row * n_units + unit).map_or(0.0, |&w| w.into());
             values.extend((0..n_units).flat_map(|unit| (first..first + width).map(move |r| row(unit, r))));
         }
-        Self { values, n_rows, n_units }
+        Self { values, n_rows, n_units, of: PhantomData }
     }
 
     /// The product of every row with every vector, the sum over units in their order:
@@ -90,7 +107,7 @@ impl Panels {
     ///
     /// # Shapes
     /// - `vectors`: `[vector, unit]`, standard layout
-    pub(crate) fn products(&self, vectors: &[f32]) -> Vec<f64> {
+    pub(crate) fn products(&self, vectors: &[T]) -> Vec<f64> {
         let mut products = vec![0.0; vectors.len() / self.n_units * self.n_rows];
         Arch::new().dispatch(Products { panels: self, vectors, into: &mut products });
         products
@@ -129,8 +146,11 @@ impl Panels {
             for at in 0..R {
                 let value = simd.splat_f64s(vectors[at][unit]);
                 for n in 0..N {
-                    // Fused or not: the product is exact.
-                    sums[at][n] = simd.mul_add_e_f64s(weights[n], value, sums[at][n]);
+                    sums[at][n] = if T::EXACT {
+                        simd.mul_add_e_f64s(weights[n], value, sums[at][n])
+                    } else {
+                        simd.add_f64s(simd.mul_f64s(weights[n], value), sums[at][n])
+                    };
                 }
             }
         }
@@ -166,13 +186,13 @@ impl WithSimd for Lanes {
     }
 }
 
-struct Products<'a> {
-    panels: &'a Panels,
-    vectors: &'a [f32],
+struct Products<'a, T> {
+    panels: &'a Panels<T>,
+    vectors: &'a [T],
     into: &'a mut [f64],
 }
 
-impl WithSimd for Products<'_> {
+impl<T: Factor> WithSimd for Products<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -181,7 +201,7 @@ impl WithSimd for Products<'_> {
         let mut wide = vec![0.0; TILE * n_units];
         let tiles = self.vectors.chunks(TILE * n_units).zip(self.into.chunks_mut(TILE * n_rows));
         for (vectors, products) in tiles {
-            wide.iter_mut().zip(vectors).for_each(|(wide, &value)| *wide = f64::from(value));
+            wide.iter_mut().zip(vectors).for_each(|(wide, &value)| *wide = value.into());
             if vectors.len() == TILE * n_units {
                 self.panels.tile::<S, TILE>(simd, &wide, products);
             } else {
@@ -221,6 +241,23 @@ mod tests {
                     }
                     assert_eq!(products[vector * n_rows + row], plain);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_rounded_factors_are_the_plain_sums_to_the_bit() {
+        for (n_rows, n_units, n_vectors) in [(1, 1, 1), (7, 5, 3), (19, 40, 14)] {
+            let wide =
+                |n, seed| -> Vec<f64> { values(n, seed).iter().map(|&x| f64::from(x).cbrt()).collect() };
+            let (weight, vectors) = (wide(n_rows * n_units, 1), wide(n_vectors * n_units, 2));
+            let products = Panels::new(&weight, n_rows, n_units).products(&vectors);
+            for (index, &product) in products.iter().enumerate() {
+                let (vector, row) = (index / n_rows, index % n_rows);
+                let plain = (0..n_units).fold(0.0, |sum, unit| {
+                    sum + weight[row * n_units + unit] * vectors[vector * n_units + unit]
+                });
+                assert_eq!(product, plain);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, PlaneOptions, StableRule, Uncertainty};
+use crate::{DecodingOptions, Error, PlaneOptions, RdmOptions, StableRule, Uncertainty};
 
 /// Every choice behind a set of results; recorded in them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Options {
     pub uncertainty: Uncertainty,
     /// Which images and which plane `projection` shows.
     pub plane: PlaneOptions,
+    /// How RDMs are made and compared.
+    pub rdm: RdmOptions,
+    /// How a readout is fitted to recordings that have none.
+    pub decoding: DecodingOptions,
     /// Bytes of trajectories held at a time. No result depends on it.
     pub memory: usize,
 }
@@ -24,6 +28,8 @@ impl Default for Options {
             stable: StableRule::default(),
             uncertainty: Uncertainty::default(),
             plane: PlaneOptions::default(),
+            rdm: RdmOptions::default(),
+            decoding: DecodingOptions::default(),
             memory: 128 << 20,
         }
     }
@@ -43,6 +49,7 @@ impl Options {
                 needs: "between 0 and 1, ends excluded",
             });
         }
+        self.rdm.check()?;
         self.plane.check()
     }
 }

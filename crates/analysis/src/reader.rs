@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 use rayon::prelude::*;
-use redyn_core::{Block, TrajectorySource};
+use redyn_core::{Block, Readout, TrajectorySource};
 
 use crate::Error;
 use crate::numeric::{all_finite, difference, dot, norm, vectorised};
@@ -42,7 +42,8 @@ struct ReadoutRow {
 /// A source of trajectories with its readout prepared.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a dyn TrajectorySource,
-    pub(crate) zones: Option<Zones>,
+    /// None, one for all images, or one per fold of the source.
+    pub(crate) zones: Vec<Zones>,
 }
 
 impl Reader<'_> {
@@ -97,16 +98,41 @@ impl Reader<'_> {
         let size = n_steps * n_units;
         let all = &all.as_slice().expect("read in standard layout")[images.start * size..images.end * size];
         let mut rows = Vec::with_capacity(images.len());
-        for (representations, index) in all.chunks_exact(size).zip(images) {
+        for (representations, index) in all.chunks_exact(size).zip(images.clone()) {
             rows.push(self.row(block, index, representations)?);
         }
-        let Some(zones) = &self.zones else { return Ok(rows) };
-        let mut products = zones.products(all);
+        let first = block.images.start + images.start;
+        let mut products = match &self.zones[..] {
+            [] => return Ok(rows),
+            [one] => one.products(all),
+            several => {
+                let own = |(at, values): (usize, &[f32])| several[self.fold(first + at)].products(values);
+                all.chunks_exact(size).enumerate().flat_map(own).collect()
+            }
+        };
+        let n_classes = self.zones[0].n_classes();
         let mut facets = Facets::default();
-        for (row, products) in rows.iter_mut().zip(products.chunks_exact_mut(n_steps * zones.n_classes())) {
+        for (at, products) in products.chunks_exact_mut(n_steps * n_classes).enumerate() {
+            let (row, zones) = (&mut rows[at], &self.zones[self.fold(first + at)]);
             row.readout = Some(readout_row(zones, products, row, &mut facets));
         }
         Ok(rows)
+    }
+
+    /// Which of the readouts judged an image.
+    fn fold(&self, image: usize) -> usize {
+        self.source.folds().map_or(0, |folds| folds.fold[image])
+    }
+
+    /// The readout that judged an image; `None` where none is looked at.
+    fn readout(&self, image: usize) -> Option<&Readout> {
+        if self.zones.is_empty() {
+            return None;
+        }
+        match self.source.folds() {
+            Some(folds) => Some(&folds.readouts[folds.fold[image]]),
+            None => self.source.description().readout.as_ref(),
+        }
     }
 
     /// What is known of an image without the readout.
@@ -140,7 +166,7 @@ impl Reader<'_> {
                 (lengths > 0.0).then(|| dot(&moves[step - 1], &moves[step]) / lengths)
             })
             .collect();
-        let along = self.zones.as_ref().zip(about.readout.as_ref()).map_or_else(Vec::new, |(_, readout)| {
+        let along = self.readout(image).map_or_else(Vec::new, |readout| {
             let own = readout.weight.row(label).to_vec();
             moves.iter().map(|change| dot(change, &own)).collect()
         });
@@ -151,7 +177,7 @@ impl Reader<'_> {
     /// Rows of images in order, from image `first` on, as one table per quantity.
     pub(crate) fn gather(&self, first: usize, mut rows: Vec<Row>, biased: bool) -> Rows {
         let about = self.source.description();
-        let readout = self.zones.as_ref().map(|zones| {
+        let readout = self.zones.first().map(|zones| {
             let mut rows: Vec<ReadoutRow> = rows.iter_mut().filter_map(|row| row.readout.take()).collect();
             ReadoutRows {
                 biased,

@@ -22,7 +22,7 @@ const ROUNDING: f64 = 1e-9;
 /// A readout prepared for distances in its zones.
 pub(crate) struct Zones {
     /// The readout vectors.
-    panels: Panels,
+    panels: Panels<f32>,
     /// `‖w_k‖` per class.
     pub(crate) norms: Vec<f64>,
     bias: Vec<f64>,

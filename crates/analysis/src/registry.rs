@@ -108,6 +108,7 @@ registry! {
     stability::Stability,
     lesion::Lesion,
     image_properties::ImageProperties,
+    rdm_movie::RdmMovie,
     projection::Projection,
 }
 

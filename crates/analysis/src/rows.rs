@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::Array2;
 use rayon::prelude::*;
-use redyn_core::{Stop, TrajectorySource};
+use redyn_core::{Readout, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -71,7 +71,7 @@ pub struct Rows {
 pub struct ReadoutRows {
     /// Whether the readout has a bias: then zones are no cones, and have no angles.
     pub biased: bool,
-    /// `‖w_k‖₂`: `[class]`.
+    /// `‖w_k‖₂`, of several readouts the first: `[class]`.
     pub weight_norms: Vec<f64>,
     /// `cos(r_n(t), w_{c_n(t)})`; `None` where either is zero: `[image, step]`.
     pub cosine_answer: Array2<Option<f64>>,
@@ -116,15 +116,19 @@ impl Rows {
                 return Err(Error::Empty { trajectories: about.name.clone(), what });
             }
         }
-        let readout = about.readout.as_ref().filter(|_| plan.quantities == Quantities::All);
-        let zones = readout.map(|readout| {
+        let readouts: &[Readout] = match (plan.quantities, source.folds()) {
+            (Quantities::Motion, _) => &[],
+            (Quantities::All, Some(folds)) => &folds.readouts,
+            (Quantities::All, None) => about.readout.as_slice(),
+        };
+        let zones = readouts.iter().map(|readout| {
             let fits = readout.check(n_classes, about.n_units);
             let unfit = |source| Error::ReadoutUnfit { trajectories: about.name.clone(), source };
             fits.map(|()| Zones::new(readout)).map_err(unfit)
         });
-        let reader = Reader { source, zones: zones.transpose()? };
+        let reader = Reader { source, zones: zones.collect::<Result<_, _>>()? };
         let rows = read_parts(&reader, images.clone(), plan)?;
-        let biased = readout.is_some_and(|readout| readout.bias.is_some());
+        let biased = readouts.iter().any(|readout| readout.bias.is_some());
         Ok(reader.gather(images.start, rows, biased))
     }
 

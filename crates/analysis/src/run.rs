@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use redyn_core::{Description, Diagnose, Stop, TrajectorySource};
+use redyn_core::{Description, Diagnose, Stop, TimeAxis, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
+use crate::between::Contribution;
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
-    ANALYSES, Analysis, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome, Properties, Role,
-    Shared, find,
+    ANALYSES, Analysis, Between, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome,
+    Properties, RdmMovie, Role, Shared, find,
 };
 
 /// One network to analyse, with what it is compared to.
@@ -113,6 +114,9 @@ pub struct Results {
     pub options: Options,
     /// One per network, in the order asked for.
     pub networks: Vec<NetworkResults>,
+    /// How alike the networks' RDMs are, where several saw the same images.
+    #[serde(default)]
+    pub between: Option<Between>,
 }
 
 /// Everything found about one network.
@@ -136,6 +140,9 @@ pub struct NetworkResults {
     pub n_units: usize,
     /// Class names.
     pub classes: Vec<String>,
+    /// Times of the steps, in recordings.
+    #[serde(default)]
+    pub time: Option<TimeAxis>,
     /// Digest of the data behind the trajectories.
     pub digest: String,
     /// Name and digest of the untrained twin.
@@ -210,19 +217,21 @@ pub fn analyse(request: &Request) -> Result<Results, Error> {
         Selection::All => ANALYSES.iter().collect(),
         Selection::Named(names) => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
     };
-    let networks = request
-        .subjects
-        .iter()
-        .map(|subject| analyse_network(subject, &entries, request))
-        .collect::<Result<_, _>>()?;
-    Ok(Results { options: request.options.clone(), networks })
+    let (mut networks, mut contributions) = (Vec::new(), Vec::new());
+    for subject in request.subjects {
+        let (results, contribution) = analyse_network(subject, &entries, request)?;
+        networks.push(results);
+        contributions.extend(contribution);
+    }
+    let between = Between::of(&contributions, request.options)?;
+    Ok(Results { options: request.options.clone(), networks, between })
 }
 
 fn analyse_network(
     subject: &Subject,
     entries: &[&Entry],
     request: &Request,
-) -> Result<NetworkResults, Error> {
+) -> Result<(NetworkResults, Option<Contribution>), Error> {
     let about = subject.trajectories.description();
     let prepared = Prepared::read(subject, request.options, request.stop)?;
     let shared = Shared::default();
@@ -244,7 +253,16 @@ fn analyse_network(
             Err(error) => return Err(error),
         }
     }
-    Ok(NetworkResults {
+    // Only where RDMs were asked for, and there is another network to compare them with.
+    let compared = request.subjects.len() > 1 && entries.iter().any(|entry| entry.name == RdmMovie::NAME);
+    let contribution = compared
+        .then(|| {
+            let (time, labels) = (about.time.clone(), subject.trajectories.labels());
+            let patterns = material.patterns()?;
+            Ok::<_, Error>(Contribution::new(&about.name, time, labels, patterns, &request.options.rdm))
+        })
+        .transpose()?;
+    let results = NetworkResults {
         name: about.name.clone(),
         network: about.network.clone(),
         area: about.area.clone(),
@@ -254,12 +272,14 @@ fn analyse_network(
         n_steps: about.n_steps,
         n_units: about.n_units,
         classes: about.classes.clone(),
+        time: about.time.clone(),
         digest: about.digest.clone(),
         untrained: prepared.untrained.map(|(twin, _)| (twin.name.clone(), twin.digest.clone())),
         controls: prepared.controls.into_iter().map(|control| (control.name, control.digest)).collect(),
         findings,
         omitted,
-    })
+    };
+    Ok((results, contribution))
 }
 
 /// One network, read: what a [`Material`] refers to.

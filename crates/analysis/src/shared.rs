@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::contrast::{Contrast, contrast};
+use crate::patterns::NetworkPatterns;
 use crate::replicates::Replicates;
 use crate::rows::ReadoutRows;
 use crate::{Error, FutureClass, Material};
@@ -15,6 +16,7 @@ pub struct Shared {
     cosine: OnceLock<Contrast>,
     margin: OnceLock<Contrast>,
     future_class: OnceLock<FutureClass>,
+    patterns: OnceLock<NetworkPatterns>,
 }
 
 impl Material<'_> {
@@ -43,6 +45,15 @@ impl Material<'_> {
         let value = |image: usize, step: usize| readout.margin[[image, step]];
         let quantity = ("distance to leaving the current zone", "activation");
         self.shared.margin.get_or_init(|| contrast(self, quantity, value))
+    }
+
+    /// The patterns of classes and of some images.
+    pub(crate) fn patterns(&self) -> Result<&NetworkPatterns, Error> {
+        if let Some(found) = self.shared.patterns.get() {
+            return Ok(found);
+        }
+        let found = NetworkPatterns::read(self.trajectories, self.options)?;
+        Ok(self.shared.patterns.get_or_init(|| found))
     }
 
     /// The signature of the future class.

@@ -152,6 +152,19 @@ pub struct CourseShare {
     pub share: Option<Estimate>,
 }
 
+/// When images of one class are settled on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassStable {
+    /// The class.
+    pub class: String,
+    /// Share of its images that are stably correct.
+    pub correct: Option<Estimate>,
+    /// Mean stable step of those.
+    pub step: Option<Estimate>,
+    /// Mean time of their stable steps, in recordings.
+    pub time: Option<Estimate>,
+}
+
 /// When the network makes up its mind, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StableStep {
@@ -165,6 +178,9 @@ pub struct StableStep {
     pub incorrect_by_step: Vec<usize>,
     /// Mean stable step of the stably correct images.
     pub mean_step: Option<Estimate>,
+    /// The same by true class, of classes that have an image.
+    #[serde(default)]
+    pub by_class: Vec<ClassStable>,
     /// Curves are averaged over `t = 0..timesteps_analyse`.
     pub timesteps_analyse: usize,
     /// Outcome per image.
@@ -225,6 +241,7 @@ impl Analysis for StableStep {
             correct_by_step,
             incorrect_by_step,
             mean_step: estimates[4],
+            by_class: by_class(material),
             outcomes: outcomes.to_vec(),
             labels: rows.labels.clone(),
             answers: (0..n).map(|image| rows.answers(image)[rows.n_steps() - 1]).collect(),
@@ -276,8 +293,64 @@ impl Analysis for StableStep {
                 outcome.step.into(),
             ]);
         }
-        vec![courses, by_step, images]
+        let mut classes = Table::of_estimates(
+            "stable_classes",
+            &[
+                ("class", "", "true class"),
+                (
+                    "quantity",
+                    "",
+                    "share of its images that are stably correct, or when those are, on average",
+                ),
+            ],
+            ("see quantity", "mean over images of the class"),
+        );
+        for class in &self.by_class {
+            for (quantity, estimate) in [
+                ("share stably correct", &class.correct),
+                ("stable step", &class.step),
+                ("stable time", &class.time),
+            ] {
+                if quantity != "stable time" || estimate.is_some() {
+                    classes
+                        .push_estimate(vec![class.class.as_str().into(), quantity.into()], estimate.as_ref());
+                }
+            }
+        }
+        vec![courses, by_step, images, classes]
     }
+}
+
+fn by_class(material: &Material) -> Vec<ClassStable> {
+    let (rows, about) = (material.rows, material.trajectories.description());
+    let n_classes = about.classes.len();
+    let mut sizes = vec![[0; 3]; n_classes];
+    // By class: stably correct images, and the totals of their stable steps and times.
+    let mut sums = Sums::new(3 * n_classes);
+    for (image, (outcome, &label)) in material.outcomes.iter().zip(&rows.labels).enumerate() {
+        sizes[label][0] += 1;
+        if let Some(stable) = outcome.correct_from() {
+            let time = about.time.as_ref().map_or(0.0, |time| time.times[stable]);
+            for (at, value) in [1.0, stable as f64, time].into_iter().enumerate() {
+                sums.add(image, 3 * label + at, value);
+            }
+            sizes[label][1] += 1;
+            sizes[label][2] += 1;
+        }
+    }
+    let estimates = bootstrap(material.replicates(), sizes.as_flattened(), &sums, |sums| {
+        let class = |(sums, sizes): (&[f64], &[usize; 3])| {
+            [share(sums[0], sizes[0] as f64), share(sums[1], sums[0]), share(sums[2], sums[0])]
+        };
+        sums.chunks_exact(3).zip(&sizes).flat_map(class).collect()
+    });
+    let class = |class: usize| ClassStable {
+        class: about.classes[class].clone(),
+        correct: estimates[3 * class],
+        step: estimates[3 * class + 1],
+        time: about.time.as_ref().and(estimates[3 * class + 2]),
+    };
+    (0..n_classes).filter(|&class| sizes[class][0] > 0).map(class).collect()
 }
 
 #[cfg(test)]
@@ -314,6 +387,27 @@ mod tests {
         assert_eq!(way(&[1, 2, 3, 7]), Course::UnstableCorrect);
         assert_eq!(way(&[1, 2, 3, 4]), Course::UnstableIncorrect);
         assert_eq!(way(&[7]), Course::UnstableCorrect);
+    }
+
+    #[test]
+    fn classes_are_settled_on_as_a_plain_loop_finds() {
+        let mut fixture = crate::fixture::Fixture::random(120, 5);
+        let times: Vec<f64> = (0..5).map(|step| 40.0 * f64::from(step) - 20.0).collect();
+        fixture.about.time = Some(redyn_core::TimeAxis { unit: "ms".into(), times: times.clone() });
+        crate::fixture::material(&fixture, |material| {
+            let found = StableStep::analyse(material).unwrap();
+            assert_eq!(found.by_class.len(), 8);
+            for (class, found) in found.by_class.iter().enumerate() {
+                let own = || (0..120).filter(|&image| fixture.labels[image] == class);
+                let stable: Vec<usize> =
+                    own().filter_map(|image| material.outcomes[image].correct_from()).collect();
+                let n = stable.len() as f64;
+                crate::fixture::close(found.correct.unwrap().value, n / own().count() as f64);
+                let time = stable.iter().map(|&step| times[step]).sum::<f64>() / n;
+                crate::fixture::close(found.time.unwrap().value, time);
+                assert_eq!(found.step.unwrap().n, stable.len());
+            }
+        });
     }
 
     /// Counts of the lateral additive network in the published notebook.

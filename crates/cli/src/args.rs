@@ -11,6 +11,8 @@ use redyn_engine::Precision;
 use redyn_network::Intervention;
 use redyn_train::LossTiming;
 
+use crate::rdm_args::RdmArgs;
+
 /// Watch a recurrent network, or a brain, make up its mind.
 #[derive(Debug, Parser)]
 #[command(name = "redyn", version, max_term_width = 100, arg_required_else_help = true)]
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Hold trajectories against the published claims: holds, reversed or undecided
     Claims(ClaimsArgs),
+    /// Compare networks with brains: the RDMs of every area and step with those of subjects
+    Compare(CompareArgs),
     /// Turn results into one page with figures
     Report(ReportArgs),
     /// The networks there are
@@ -385,6 +389,48 @@ pub(crate) struct ClaimsArgs {
     pub(crate) statistics: StatisticsArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Stores of trajectories, published .npz files, or manifests (.json): all their areas are compared
+    #[arg(required = true)]
+    pub(crate) stores: Vec<PathBuf>,
+    /// RDMs of the same images in the same order (.npy, or .npz with one set per array): FILE or
+    /// FILE:AXIS,... where the axes before the two of images are subject, session or time. Of three axes
+    /// the first is subjects. Sessions are averaged. May be repeated
+    #[arg(long, required = true, value_name = "FILE[:AXIS,...]")]
+    pub(crate) brain: Vec<String>,
+    /// Times of the axis `time`, in a .npy file [default: 0, 1, 2, ...]
+    #[arg(long, value_name = "NPY")]
+    pub(crate) times: Option<PathBuf>,
+    /// Only these areas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "AREA,...")]
+    pub(crate) areas: Vec<String>,
+    /// How maps become vectors
+    #[arg(long, value_enum, default_value = "average")]
+    pub(crate) spatial: SpatialArg,
+    /// Folder for comparison.json and one CSV per table
+    #[arg(long, default_value = "comparison")]
+    pub(crate) out: PathBuf,
+    /// How RDMs are made and compared; --rdm-images is not heard: all images are compared
+    #[command(flatten)]
+    pub(crate) rdm: RdmArgs,
+    /// Bootstrap replicates and permutations
+    #[arg(long, default_value_t = 1000)]
+    pub(crate) replicates: usize,
+    /// Share of the bootstrap distribution inside an interval
+    #[arg(long, default_value_t = 0.95)]
+    pub(crate) level: f64,
+    /// Seed of the bootstrap and of permutations
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Memory for trajectories: 512M, 2G. No result depends on it
+    #[arg(long, default_value = "256M", value_parser = memory)]
+    pub(crate) memory: u64,
+    /// Also write the results to stdout as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What is measured, and how sure it is.
 #[derive(Debug, Args)]
 pub(crate) struct StatisticsArgs {
@@ -400,6 +446,13 @@ pub(crate) struct StatisticsArgs {
     /// Let an answer count as stable even if it was given, and left, before
     #[arg(long)]
     pub(crate) allow_return: bool,
+    /// How RDMs are made and compared
+    #[command(flatten)]
+    pub(crate) rdm: RdmArgs,
+    /// Parts that the trials of each class are dealt into, where a recording has neither outputs nor a
+    /// readout and gets cross-validated ones
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(crate) folds: usize,
     /// Bootstrap replicates and permutations
     #[arg(long, default_value_t = 1000)]
     pub(crate) replicates: usize,

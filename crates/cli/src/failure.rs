@@ -31,6 +31,12 @@ impl Failure {
         Self { message: "stopped".into(), hint: Some(hint.into()), fault: Fault::Failure }
     }
 
+    /// The sentence.
+    #[cfg(test)]
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Print the sentence and the hint to stderr; the exit status is 2 for a mistake of
     /// the user's and 1 for a failure of the work.
     pub fn report(&self) -> ExitCode {

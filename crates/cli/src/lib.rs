@@ -27,11 +27,14 @@ pub use redyn_train as train;
 pub use redyn_zoo as zoo;
 
 mod args;
+mod brain_axes;
 mod cases;
 mod commands;
 mod console;
 mod failure;
+mod judged;
 mod properties;
+mod rdm_args;
 mod reproductions;
 mod stability;
 mod study;

@@ -18,4 +18,4 @@ pub use drawing::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use files::replace_file;
 pub use hierarchy::{Hierarchy, HierarchyError};
 pub use stop::Stop;
-pub use trajectory::{Block, Description, Readout, ReadoutError, TimeAxis, TrajectorySource};
+pub use trajectory::{Block, Description, FoldReadouts, Readout, ReadoutError, TimeAxis, TrajectorySource};

@@ -130,6 +130,15 @@ pub struct Block {
     pub logits: Array3<f32>,
 }
 
+/// Readouts that each judged other images than they were fitted to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoldReadouts {
+    /// One per fold, all of the same shape.
+    pub readouts: Vec<Readout>,
+    /// Which of them made the logits of each image: `[image]`.
+    pub fold: Vec<usize>,
+}
+
 /// Where trajectories come from: a store on disk, arrays in memory.
 pub trait TrajectorySource: Sync {
     /// What they are.
@@ -137,6 +146,12 @@ pub trait TrajectorySource: Sync {
 
     /// The true class of every image.
     fn labels(&self) -> &[usize];
+
+    /// The readout behind each image's logits, where it is not the one of the description: of
+    /// cross-validated readouts that of the description is fitted to all images.
+    fn folds(&self) -> Option<&FoldReadouts> {
+        None
+    }
 
     /// Read some consecutive images.
     ///

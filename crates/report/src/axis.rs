@@ -1,5 +1,7 @@
 //! From values to places, and the marks on the way.
 
+use redyn_core::TimeAxis;
+
 use crate::number;
 
 /// An axis of a plot.
@@ -21,6 +23,10 @@ pub(crate) enum Ticks {
     Percent,
     /// At whole numbers only.
     Whole,
+    /// At whole numbers only, which are steps of the trajectory.
+    Steps,
+    /// At round times; steps 0, 1, 2, ... are at these times.
+    Times(Vec<f64>),
     /// At 0, 1, 2, ..., by name.
     Names(Vec<String>),
 }
@@ -43,8 +49,18 @@ impl Axis {
     pub(crate) fn steps(n_steps: usize) -> Self {
         Self {
             label: "step t".into(),
-            ticks: Ticks::Whole,
+            ticks: Ticks::Steps,
             include: vec![0.0, n_steps.saturating_sub(1) as f64],
+        }
+    }
+
+    /// The axis with steps at times, if it is one of steps.
+    pub(crate) fn in_time(&mut self, time: &TimeAxis) {
+        // Changes have one step less than the trajectory.
+        let last = self.include.iter().copied().fold(0.0, f64::max);
+        if self.ticks == Ticks::Steps && last < time.times.len() as f64 {
+            self.label = format!("time ({})", time.unit);
+            self.ticks = Ticks::Times(time.times.clone());
         }
     }
 
@@ -73,10 +89,11 @@ impl Axis {
         let room = if high > low { 0.05 * (high - low) } else { 0.5 * high.abs().max(1e-3) };
         // Nothing is drawn beyond a limit that was asked for.
         let limit = |value: f64| self.include.contains(&value) && high > low;
-        let (below, above) = if self.ticks == Ticks::Whole { (0.35, 0.35) } else { (room, room) };
+        let counted = matches!(self.ticks, Ticks::Whole | Ticks::Steps | Ticks::Times(_));
+        let (below, above) = if counted { (0.35, 0.35) } else { (room, room) };
         [
-            if limit(low) && self.ticks != Ticks::Whole { low } else { low - below },
-            if limit(high) && self.ticks != Ticks::Whole { high } else { high + above },
+            if limit(low) && !counted { low } else { low - below },
+            if limit(high) && !counted { high } else { high + above },
         ]
     }
 
@@ -85,8 +102,11 @@ impl Axis {
         if let Ticks::Names(names) = &self.ticks {
             return names.iter().enumerate().map(|(index, name)| (index as f64, name.clone())).collect();
         }
+        if let Ticks::Times(times) = &self.ticks {
+            return time_marks(times, [low, high], wanted);
+        }
         let mut step = round_step((high - low) / wanted.max(1) as f64);
-        if self.ticks == Ticks::Whole {
+        if matches!(self.ticks, Ticks::Whole | Ticks::Steps) {
             step = step.max(1.0).round();
         }
         let first = (low / step - 1e-9).ceil() as i64;
@@ -102,6 +122,24 @@ impl Axis {
             })
             .collect()
     }
+}
+
+/// Round times, where they fall between steps.
+fn time_marks(times: &[f64], [low, high]: [f64; 2], wanted: usize) -> Vec<(f64, String)> {
+    let first = (low.ceil().max(0.0) as usize).min(times.len() - 1);
+    let last = (high.floor().max(0.0) as usize).min(times.len() - 1);
+    if !times.is_sorted_by(|a, b| a < b) || first == last {
+        return (first..=last).map(|step| (step as f64, number::significant(times[step], 4))).collect();
+    }
+    // Words of several digits take more room than steps do.
+    let axis = Axis::new("", "");
+    let round = axis.marks([times[first], times[last]], (wanted / 2).clamp(2, 10));
+    let place = |time: f64| {
+        let after = times.partition_point(|&other| other < time).clamp(first + 1, last);
+        let (from, to) = (times[after - 1], times[after]);
+        (after - 1) as f64 + (time - from) / (to - from)
+    };
+    round.into_iter().map(|(time, words)| (place(time), words)).collect()
 }
 
 /// The round number (1, 2 or 5 times a power of ten) next above.
@@ -146,6 +184,20 @@ mod tests {
         let percent = Axis::new("x", "").ticks(Ticks::Percent);
         assert_eq!(words(&percent, [0.0, 0.55]), ["0", "20", "40"]);
         assert_eq!(words(&Axis::steps(3), [-0.3, 2.3]), ["0", "1", "2"]);
+    }
+
+    #[test]
+    fn times_stand_between_the_steps_they_fall_between() {
+        let time = TimeAxis { unit: "ms".into(), times: vec![-50.0, 0.0, 100.0, 150.0] };
+        let mut axis = Axis::steps(4);
+        axis.in_time(&time);
+        assert_eq!(axis.label, "time (ms)");
+        let marks = axis.marks([-0.35, 3.35], 10);
+        let expected = [(0.0, "−50"), (1.0, "0"), (1.5, "50"), (2.0, "100"), (3.0, "150")];
+        assert_eq!(marks, expected.map(|(place, words)| (place, words.to_owned())));
+        let mut relative = Axis { ticks: Ticks::Whole, ..Axis::steps(4) };
+        relative.in_time(&time);
+        assert_eq!(relative.ticks, Ticks::Whole);
     }
 
     #[test]

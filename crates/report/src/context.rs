@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use redyn_analysis::{Judged, NetworkResults, Options};
+use redyn_analysis::{Between, Judged, NetworkResults, Options};
 use redyn_core::{Drawing, Hierarchy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -25,6 +25,9 @@ pub struct Context {
     /// What became of the published claims, over all seeds of every network.
     #[serde(default)]
     pub judged: Option<Judged>,
+    /// How alike the networks' RDMs are, where several saw the same images.
+    #[serde(default)]
+    pub between: Option<Between>,
     /// Pictures of some images, by index of the image; the same images for every network.
     pub thumbnails: BTreeMap<usize, Thumbnail>,
     /// Where everything comes from: versions, digests, seeds, commands.

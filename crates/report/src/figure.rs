@@ -1,6 +1,7 @@
 //! A figure: panels in rows, what they show in words, and the data behind them.
 
 use redyn_analysis::Table;
+use redyn_core::TimeAxis;
 
 use crate::Error;
 use crate::ink::Ink;
@@ -93,6 +94,15 @@ impl Figure {
     /// Whether no panel has anything to show.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.iter().flatten().all(|panel| matches!(panel.body, Body::Words(_)))
+    }
+
+    /// Put steps at their times.
+    pub(crate) fn in_time(&mut self, time: &TimeAxis) {
+        for panel in self.rows.iter_mut().flatten() {
+            if let Body::Plot(plot) = &mut panel.body {
+                plot.in_time(time);
+            }
+        }
     }
 
     /// Lay the figure out.

@@ -18,6 +18,7 @@
 //!     options: results.options,
 //!     networks: results.networks.into_iter().map(network).collect(),
 //!     judged: None,
+//!     between: results.between,
 //!     thumbnails: std::collections::BTreeMap::new(),
 //!     provenance: Vec::new(),
 //! };

@@ -1,11 +1,12 @@
 //! Curves, points and bars in a frame with axes.
 
 use redyn_analysis::{Estimate, SMALLEST_GROUP, Series};
+use redyn_core::TimeAxis;
 
 use crate::axis::{Axis, Scale, Ticks, spoken};
 use crate::font::{self, Weight};
 use crate::ink::Ink;
-use crate::number::count;
+use crate::number::{count, significant};
 use crate::scene::{Anchor, Paint, Pattern, Scene, Segment, Style, Tags, polygon};
 
 /// Size of the numbers under an axis.
@@ -70,6 +71,8 @@ pub(crate) enum Spread {
     Band,
     /// Whiskers at points that no line joins.
     Whiskers,
+    /// None: a path through places in a plane.
+    Path,
 }
 
 /// How a curve looks.
@@ -209,6 +212,22 @@ impl Plot {
 
     pub(crate) fn upright(&mut self, at: f64, label: &str) {
         self.marks.push(Mark::Rule(Rule { at, across: Across::Upright, label: label.to_owned() }));
+    }
+
+    /// Put steps at their times, if the axis is one of steps; hints then say both.
+    pub(crate) fn in_time(&mut self, time: &TimeAxis) {
+        self.x.in_time(time);
+        if !matches!(self.x.ticks, Ticks::Times(_)) {
+            return;
+        }
+        for mark in &mut self.marks {
+            let Mark::Curve(curve) = mark else { continue };
+            for sample in curve.samples.iter_mut().flatten() {
+                let (step, at) = (format!("\nt={}:", sample.x), sample.x as usize);
+                let time = format!("\nt={} ({} {}):", sample.x, significant(time.times[at], 4), time.unit);
+                sample.tip = sample.tip.replace(&step, &time);
+            }
+        }
     }
 
     /// Whether there is nothing but rules.
@@ -482,7 +501,7 @@ impl Curve {
     fn draw(&self, scene: &mut Scene, x: Scale, y: Scale) {
         let ink = self.look.ink;
         let place = |sample: &Sample| [x.place(sample.x), y.place(sample.y)];
-        if self.spread == Spread::Band {
+        if self.spread != Spread::Whiskers {
             for run in self.runs() {
                 let mut segments: Vec<Segment> =
                     run.iter().map(|sample| Segment::Line(place(sample))).collect();
@@ -507,7 +526,7 @@ impl Curve {
                 if crowded && self.spread == Spread::Band && sample.n >= SMALLEST_GROUP {
                     return;
                 }
-                let radius = if self.spread == Spread::Band { 3.0 } else { 4.0 };
+                let radius = if self.spread == Spread::Whiskers { 4.0 } else { 3.0 };
                 let paint = if sample.n < SMALLEST_GROUP {
                     Paint::fill(Ink::Ground, 1.0).with_line(ink, 1.2)
                 } else {

@@ -65,7 +65,7 @@ fn every_figure_has_its_files_and_every_column_its_meaning() {
     let written = write(&context(SMALL), folder.path()).unwrap();
     let page = fs::read_to_string(&written.page).unwrap();
     let columns = fs::read_to_string(&written.columns).unwrap();
-    assert_eq!(written.figures.len(), 24);
+    assert_eq!(written.figures.len(), 27);
     for figure in &written.figures {
         let svg = fs::read_to_string(&figure.svg).unwrap();
         assert!(svg.starts_with("<svg") && svg.matches("<path").count() > 5, "{}", figure.name);

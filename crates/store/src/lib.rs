@@ -53,7 +53,7 @@ pub use export::export_npz;
 pub use header::ReadoutPlace;
 pub use import::{
     ArrayPlace, ArrayTrajectories, Arrays, Manifest, Names, OutputsPlace, Published, ReadoutPlaces, import,
-    import_npz,
+    import_npz, read_arrays,
 };
 pub use pairing::Spatial;
 pub use plan::{About, Outputs, PlannedReadout, StorePlan, Tap, UnitAxis};

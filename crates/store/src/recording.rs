@@ -75,11 +75,35 @@ impl Recording {
         read_out.or_else(|| self.taps().first().map(|tap| tap.area.as_str()))
     }
 
+    /// Whether anything tells what was said about the images: outputs, or a readout that gives them.
+    pub fn is_judged(&self) -> bool {
+        match self {
+            Self::Store(_) => true,
+            Self::Arrays(arrays) => arrays.is_judged(),
+        }
+    }
+
     /// One area's trajectories with the outputs, read lazily.
     ///
     /// # Errors
-    /// As [`Store::trajectories`].
+    /// As [`Store::trajectories`]; nothing tells what was said about the images.
     pub fn trajectories(
+        &self,
+        area: &str,
+        spatial: Spatial,
+    ) -> Result<Box<dyn TrajectorySource + '_>, Error> {
+        if let Self::Arrays(arrays) = self {
+            arrays.need_judged()?;
+        }
+        self.representations(area, spatial)
+    }
+
+    /// One area's trajectories, for those who look at the representations alone: where nothing
+    /// tells what was said about the images, logits are zeros.
+    ///
+    /// # Errors
+    /// As [`Store::trajectories`].
+    pub fn representations(
         &self,
         area: &str,
         spatial: Spatial,

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
-    Against, Analysis, Convergence, FirstOccurrence, JacobianRows, Judged, MinimumRun, Options, Request,
-    Results, Selection, StableRule, Subject, Uncertainty, analyse,
+    Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, JacobianRows, Judged, MinimumRun,
+    Options, RdmMovie, Request, Results, Selection, StableRule, Subject, Uncertainty, analyse,
 };
 use redyn_core::TrajectorySource;
 use redyn_store::{Recording, Spatial};
@@ -15,6 +15,7 @@ use super::judge::{judge, write_judged};
 use super::{command_line, print_json, print_path, write_file, write_table};
 use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
+use crate::judged::judged_trajectories;
 use crate::properties::PropertyTable;
 use crate::{Failure, Jacobians};
 
@@ -76,6 +77,8 @@ impl StatisticsArgs {
                 },
             },
             uncertainty: Uncertainty { replicates: self.replicates, level: self.level, seed: self.seed },
+            rdm: self.rdm.options(),
+            decoding: DecodingOptions { folds: self.folds },
             memory: usize::try_from(self.memory).unwrap_or(usize::MAX),
             ..Options::default()
         }
@@ -174,9 +177,13 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
             // A feedforward control without the area asked for is represented by what is read out.
             let control = recurrent && !several_steps(store);
             let asked = how.area.filter(|area| !control || store.has_area(area));
-            store.trajectories(asked.or(store.main_area()).unwrap_or_default(), how.spatial)
+            let area = asked.or(store.main_area()).unwrap_or_default();
+            if matches!(how.selection, Selection::Named([RdmMovie::NAME])) {
+                return Ok(store.representations(area, how.spatial)?);
+            }
+            judged_trajectories(store, (area, how.spatial), &how.options.decoding)
         })
-        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, _>>()?;
+        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
     let n_steps: Vec<usize> = trajectories.iter().map(|found| found.description().n_steps).collect();
     let (found, left) = companions(paths, &stores, &n_steps)?;
     for index in left {
@@ -285,6 +292,9 @@ fn write_tables(results: &Results, out: &Path) -> Result<(), Failure> {
         for table in network.findings.iter().flat_map(redyn_analysis::Finding::tables) {
             write_table(&table, &folder)?;
         }
+    }
+    for table in results.between.iter().flat_map(redyn_analysis::Between::tables) {
+        write_table(&table, &out.join("tables"))?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::write_table;
 use crate::Failure;
 use crate::cases::{Companions, companions};
 use crate::console::Console;
+use crate::judged::judged_trajectories;
 
 /// Decide every claim that some stores allow, and write claims, curves and numbers as tables.
 pub(crate) fn judge(
@@ -25,9 +26,10 @@ pub(crate) fn judge(
         .map(|store| {
             // Another network need not have the area asked for: then it is represented by what is read out.
             let asked = area.filter(|area| stores.len() == 1 || store.has_area(area));
-            store.trajectories(asked.or(store.main_area()).unwrap_or_default(), spatial)
+            let area = asked.or(store.main_area()).unwrap_or_default();
+            judged_trajectories(store, (area, spatial), &options.decoding)
         })
-        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, _>>()?;
+        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
     let (found, _) = companions(&stores);
     let source = |index: usize| &*trajectories[index];
     let controls: Vec<Vec<&dyn TrajectorySource>> =

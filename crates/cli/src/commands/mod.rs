@@ -5,6 +5,7 @@ mod analyze;
 mod checkpoint;
 mod claims;
 mod companions;
+mod compare;
 mod data;
 pub(crate) mod demo;
 mod import;
@@ -56,6 +57,7 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Unroll(args) => unroll::run(&args, console),
         Command::Stability(args) => stability::run(&args, console),
         Command::Analyze(args) => analyze::run(&args, console),
+        Command::Compare(args) => compare::run(&args, console),
         Command::Claims(args) => claims::run(&args, console),
         Command::Reproduce(args) => reproduce::run(&args, console),
         Command::Report(args) => report::run(&args, console),

@@ -67,6 +67,7 @@ pub(crate) fn report(
         options: analyzed.results.options.clone(),
         networks,
         judged: analyzed.judged.clone(),
+        between: analyzed.results.between.clone(),
         thumbnails: pictures(analyzed, data, console)?,
         provenance: provenance(analyzed),
     };

@@ -11,6 +11,7 @@ mod full_disk;
 mod interrupted;
 mod output;
 mod pretrained;
+mod recordings;
 mod reproduce;
 mod reproduce_published;
 mod stability;

@@ -3,7 +3,7 @@
 use redyn_analysis::Boundary;
 
 use crate::Context;
-use crate::axis::Axis;
+use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Panel};
 use crate::figures::{absent, arranged, contrast, intervals, missing, notes, table};
 use crate::ink::BLUE;
@@ -60,7 +60,7 @@ fn relative(found: &Boundary) -> Plot {
         .relative
         .iter()
         .filter_map(|at| at.depth.as_ref().map(|depth| (at.offset as f64, crate::number::count(depth.n))));
-    let x = Axis { label: "steps from stable step".into(), ..Axis::steps(1) };
+    let x = Axis { label: "steps from stable step".into(), ticks: Ticks::Whole, ..Axis::steps(1) };
     let mut plot = Plot::new(x, Axis::new("depth in true zone", "activation"));
     plot.level(0.0, "boundary");
     plot.under.push(Under { label: "n".into(), ink: BLUE, values: sizes.collect() });

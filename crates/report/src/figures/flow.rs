@@ -26,6 +26,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         };
         let x = Axis {
             label: "from step t to t + 1".into(),
+            ticks: Ticks::Whole,
             ..Axis::steps(network.results.n_steps.saturating_sub(1))
         };
         let mut plot = Plot::new(x, Axis::new("images (%)", "").ticks(Ticks::Percent).including(0.0));

@@ -12,16 +12,20 @@ mod dendrogram;
 mod feedforward_norm;
 mod flow;
 mod future_class;
+mod heat;
 mod hierarchy;
 mod image_properties;
 mod lesion;
 mod now_correct;
 mod over_seeds;
 mod projection;
+mod rdm_between;
+mod rdm_movie;
 mod readout_zone_simulation;
 mod robustness;
 mod schematic;
 mod stability;
+mod stable_classes;
 mod stable_step;
 mod transitions;
 mod within_zone;
@@ -30,6 +34,7 @@ mod zone_membership;
 pub(crate) use projection::{Moving, moving};
 
 use redyn_analysis::{Finding, Table};
+use redyn_core::TimeAxis;
 
 use crate::figure::{Figure, Key, Panel, Sign};
 use crate::plot::Look;
@@ -58,6 +63,7 @@ impl Shown {
 pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     accuracy::figure,
     stable_step::figure,
+    stable_classes::figure,
     change::figure,
     now_correct::figure,
     future_class::figure,
@@ -79,13 +85,29 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     lesion::figure,
     image_properties::figure,
     robustness::figure,
+    rdm_movie::figure,
+    rdm_between::figure,
     projection::figure,
     architecture::figure,
 ];
 
 /// Draw all figures; those without anything to show become a sentence.
 pub(crate) fn all(context: &Context) -> Vec<Shown> {
-    FIGURES.iter().map(|figure| shown(figure(context))).collect()
+    let time = common_time(context);
+    let draw = |figure: &fn(&Context) -> Figure| {
+        let mut figure = figure(context);
+        if let Some(time) = time {
+            figure.in_time(time);
+        }
+        shown(figure)
+    };
+    FIGURES.iter().map(draw).collect()
+}
+
+/// The times of the steps, where all that is shown are recordings of the same times.
+fn common_time(context: &Context) -> Option<&TimeAxis> {
+    let first = context.networks.first()?.results.time.as_ref()?;
+    context.networks.iter().all(|network| network.results.time.as_ref() == Some(first)).then_some(first)
 }
 
 fn shown(figure: Figure) -> Shown {
@@ -334,9 +356,12 @@ mod tests {
             "zone_membership",
             "image_properties",
             "robustness",
+            "rdm_between",
         ];
         assert_eq!(names, expected);
-        let readout = |(name, reason): &(&str, String)| *name == "robustness" || reason.contains("readout");
+        // One network has no other, and sees one set of images.
+        let alone = ["robustness", "rdm_between"];
+        let readout = |(name, reason): &(&str, String)| alone.contains(name) || reason.contains("readout");
         assert!(absent.iter().all(readout), "{absent:?}");
     }
 

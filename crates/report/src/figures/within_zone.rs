@@ -3,7 +3,7 @@
 use redyn_analysis::{Within, WithinZone};
 
 use crate::Context;
-use crate::axis::{Axis, spoken};
+use crate::axis::{Axis, Ticks, spoken};
 use crate::figure::{Figure, Panel};
 use crate::figures::{absent, arranged, intervals, missing, notes, table};
 use crate::ink::BLUE;
@@ -72,7 +72,11 @@ enum Zero {
 
 fn plot(within: &Within, label: &str, zero: Zero) -> Plot {
     let look = Look { ink: BLUE, dash: Pattern::Solid, marker: Marker::Circle };
-    let x = Axis { label: "steps since stable step".into(), ..Axis::steps(within.by_step.len()) };
+    let x = Axis {
+        label: "steps since stable step".into(),
+        ticks: Ticks::Whole,
+        ..Axis::steps(within.by_step.len())
+    };
     let y = Axis::new(label, &within.unit);
     let mut plot = Plot::new(x, if zero == Zero::Limit { y.including(0.0) } else { y });
     if zero == Zero::Line {

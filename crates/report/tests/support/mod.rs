@@ -165,6 +165,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
         options,
         networks,
         judged: Some(judged),
+        between: results.between,
         thumbnails,
         provenance: vec![
             line("made by", "crates/report/examples/synthetic.rs"),

@@ -12,9 +12,30 @@ use npyz::zip::CompressionMethod;
 use npyz::{DType, NpyHeader, Order, TypeChar};
 use safetensors::tensor::{Dtype, Metadata};
 
+use super::arrays::is_zip;
 use super::checksum::Checksum;
 use super::number::{Endian, Kind, Number, beyond, decode};
 use crate::Error;
+
+/// All arrays of numbers in a `.npy` or `.npz` file, each under its name; the name of a `.npy`
+/// file's array is the file's.
+///
+/// # Errors
+/// A file that cannot be read, or that holds something else than numbers.
+pub fn read_arrays(path: impl AsRef<Path>) -> Result<Vec<(String, ArrayD<f64>)>, Error> {
+    let path = path.as_ref();
+    let keys = if is_zip(path)? {
+        let archive = NpzArchive::open(path).map_err(|error| broken(path, "", &error))?;
+        archive.array_names().map(|name| Some(name.to_owned())).collect()
+    } else {
+        vec![None]
+    };
+    let read = |key: Option<String>| {
+        let array = StoredArray::open(path, key.as_deref())?;
+        Ok((array.key.clone(), array.whole()?))
+    };
+    keys.into_iter().map(read).collect()
+}
 
 /// An array in a `.npy`, `.npz`, `.safetensors` or HDF5 file.
 pub(crate) struct StoredArray {

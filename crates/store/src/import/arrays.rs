@@ -169,12 +169,27 @@ impl Arrays {
 
     /// One area's trajectories with the outputs, read where they lie. The steps are paired as
     /// those of [`crate::Store::trajectories`], and the numbers are those of the store that an
-    /// import would write.
+    /// import would write. Where nothing tells what was said ([`Arrays::is_judged`]), logits are
+    /// zeros.
     ///
     /// # Errors
     /// An area that is not there, or that shares no step with the outputs.
     pub fn trajectories(&self, area: &str, spatial: Spatial) -> Result<ArrayTrajectories<'_>, Error> {
         ArrayTrajectories::new(self, self.tap(area)?, spatial)
+    }
+
+    /// Whether anything tells what was said about the images: outputs, or a readout that gives them.
+    pub fn is_judged(&self) -> bool {
+        self.outputs.is_some() || self.plan.readout.is_some()
+    }
+
+    /// Refuse arrays of which nothing tells what was said.
+    pub(crate) fn need_judged(&self) -> Result<(), Error> {
+        if self.is_judged() {
+            return Ok(());
+        }
+        let reason = "neither `outputs` nor a `readout` to compute them".into();
+        Err(Error::Manifest { path: self.path.clone(), reason })
     }
 
     /// The area that the readout reads, where there is one.
@@ -219,7 +234,16 @@ impl Arrays {
                 let steps = read.steps.iter().map(|step| step + planned.delay).collect();
                 (planned.readout.weight.nrows(), steps)
             }
-            _ => return Err(refused("neither `outputs` nor a `readout` to compute them".into())),
+            _ => {
+                let n_classes = match &manifest.classes {
+                    Some(names) => names.count()?,
+                    None => largest(&labels)? + 1,
+                };
+                let mut steps: Vec<usize> = taps.values().flat_map(|tap| tap.steps.clone()).collect();
+                steps.sort_unstable();
+                steps.dedup();
+                (n_classes, steps)
+            }
         };
         let numbered = |n: usize| (0..n).map(|index| index.to_string()).collect::<Vec<_>>();
         let names = |names: &Option<Names>, what: &str, n: usize| {
@@ -269,7 +293,10 @@ impl Arrays {
             (Some(outputs), _) => outputs.read(images),
             (None, Some(planned)) if planned.tap == area => self.computed_outputs(planned, read),
             (None, Some(planned)) => self.computed_outputs(planned, &self.area(&planned.tap)?.read(images)?),
-            (None, None) => Err(Error::plan("no outputs and no readout")),
+            (None, None) => {
+                let shape = [images.len(), self.plan.output_steps.len(), self.plan.n_classes()];
+                Ok(ArrayD::zeros(&shape[..]))
+            }
         }
     }
 
@@ -303,6 +330,12 @@ fn tap(area: &str, activations: &Activations) -> Tap {
         depends_on_image_from: steps.first().copied().unwrap_or(0),
         steps,
     }
+}
+
+/// The largest label.
+fn largest(array: &StoredArray) -> Result<usize, Error> {
+    let labels: ArrayD<f64> = array.whole()?;
+    Ok(labels.iter().fold(0.0, |largest: f64, &label| largest.max(label)) as usize)
 }
 
 fn read_labels(array: &StoredArray, n_classes: usize) -> Result<Vec<usize>, Error> {

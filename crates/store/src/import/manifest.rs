@@ -19,7 +19,8 @@ use crate::{Error, Outputs};
 ///   there is one step; all others are axes of the units, `height` and `width` being space.
 /// - **`steps`** says at which steps the array has values (default: 0, 1, 2, ...).
 /// - **`outputs`**, with `kind` `logits` (default) or `log_probs`, may be left out if there
-///   is a readout: the logits are then computed from the area it reads.
+///   is a readout: the logits are then computed from the area it reads. Recordings may come
+///   without both: `redyn analyze` then fits a cross-validated readout to them.
 /// - **`readout`**: the outputs at step `t` read `tap` at step `t − delay`. An empty bias is none.
 /// - **`classes`** and **`image_ids`** are lists, or text files of one name per line; left
 ///   out, classes and images are numbered from 0.
@@ -168,6 +169,19 @@ impl Manifest {
 }
 
 impl Names {
+    /// How many there are.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn count(&self) -> Result<usize, Error> {
+        match self {
+            Self::List(names) => Ok(names.len()),
+            Self::File(path) => std::fs::read_to_string(path)
+                .map(|text| text.lines().count())
+                .map_err(|error| Error::io("read", path, error)),
+        }
+    }
+
     /// The names, `n` of them.
     ///
     /// # Errors

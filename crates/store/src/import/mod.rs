@@ -12,6 +12,7 @@ use std::path::Path;
 
 use ndarray::{ArrayView3, Axis, Slice};
 
+pub use self::array::read_arrays;
 pub use self::arrays::Arrays;
 pub use self::manifest::{ArrayPlace, Manifest, Names, OutputsPlace, ReadoutPlaces};
 pub use self::published::{Published, import_npz};
@@ -35,6 +36,7 @@ pub fn import(manifest: &Path, out: &Path, work: &Work<'_>) -> Result<Store, Err
 impl Arrays {
     /// Write them into a store at `out`.
     fn write(mut self, out: &Path, work: &Work<'_>) -> Result<Store, Error> {
+        self.need_judged()?;
         // Beside the numbers themselves, of the largest array: its bytes as they are in the
         // file, a copy with its axes in order, and one that is being encoded.
         let sizes = self.taps.iter().chain(&self.outputs).map(arrays::Activations::n_values);
@@ -234,6 +236,23 @@ mod tests {
         assert_eq!(refusal(23.0, f32::NAN), "`F/all.safetensors`, `it`: image 3 has NaN at step 1");
         assert_eq!(refusal(15.0, f32::INFINITY), "`F/all.safetensors`, `logits`: image 3 has inf at step 1");
         assert_eq!(refusal(-0.5, f32::NAN), "`F/all.safetensors`, `bias`: NaN at [1]");
+    }
+
+    #[test]
+    fn without_outputs_and_readout_there_are_trajectories_but_no_store() {
+        let (folder, mut manifest) = folder();
+        for key in ["outputs", "readout", "classes"] {
+            manifest.as_object_mut().unwrap().remove(key);
+        }
+        let message = attempt(&folder, &manifest).unwrap_err().to_string();
+        assert!(message.ends_with("neither `outputs` nor a `readout` to compute them"), "{message}");
+        let recording = crate::Recording::open(folder.path().join("manifest.json")).unwrap();
+        assert!(!recording.is_judged() && recording.trajectories("it", Spatial::Flatten).is_err());
+        let it = recording.representations("it", Spatial::Flatten).unwrap();
+        assert_eq!((it.description().classes.len(), it.description().n_steps), (2, 2));
+        let block = it.read(1..3).unwrap();
+        assert_eq!(block.representations[[1, 1, 2]], (2 * 8 + 2 * 2 + 1) as f32);
+        assert!(block.logits.iter().all(|&logit| logit == 0.0));
     }
 
     #[test]
