@@ -36,7 +36,7 @@ impl Extent {
 
 /// Write a store of images that drift from one class's readout vector to another's.
 pub(crate) fn write_store(extent: Extent, path: PathBuf) -> Result<PathBuf, Failure> {
-    let plan = plan(extent);
+    let plan = plan(extent).with_block_in(u64::MAX).map_err(Failure::redyn)?;
     let readout = &plan.readout.as_ref().expect("planned with one").readout;
     let mut writer = StoreWriter::create_or_resume(&path, &plan).map_err(Failure::redyn)?;
     while let Some(images) = writer.next_block() {
@@ -73,7 +73,7 @@ fn plan(extent: Extent) -> StorePlan {
         output_steps: steps.clone(),
         taps: vec![Tap::units(AREA, extent.units, steps)],
         readout: Some(PlannedReadout { readout: Readout { weight, bias: None }, tap: AREA.into(), delay: 0 }),
-        block: 256,
+        block: 1,
     }
 }
 

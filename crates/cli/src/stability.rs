@@ -251,7 +251,11 @@ impl Jacobians {
 
     fn write(&self, path: &Path) -> Result<(), StabilityError> {
         let bytes = serde_json::to_vec(self).expect("plain data");
-        replace_file(path, &bytes).map_err(|source| StabilityError::File { path: path.to_owned(), source })
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let there = folder.map_or(Ok(()), std::fs::create_dir_all);
+        there
+            .and_then(|()| replace_file(path, &bytes))
+            .map_err(|source| StabilityError::File { path: path.to_owned(), source })
     }
 }
 
@@ -327,6 +331,9 @@ pub fn stability<E: Tangents>(
     let done = jacobians.rows.images.len();
     let n_images = indices.len();
     watch(done, n_images);
+    if done == n_images {
+        return Ok(true);
+    }
     let normalisation = trained.normalised.of(data)?;
     let loading = LoaderOptions {
         order: Order::Listed(indices[done..].to_vec()),

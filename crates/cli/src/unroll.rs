@@ -157,10 +157,10 @@ pub fn unroll<E: Engine>(
         let (needed, budget) = (Bytes(per_image + stored), Bytes(options.memory));
         return Err(UnrollError::Memory { needed, budget });
     }
-    // A block of a few megabytes, the rest for the batch that computes it.
-    let block_bytes = (options.memory / 4).clamp(stored, BLOCK.max(stored));
-    let store_plan = store_plan.with_block_in(block_bytes)?;
-    let batch = ((options.memory - block_bytes) / per_image).clamp(1, BATCH) as usize;
+    // A block, held once more while it is written; the rest for the batch that computes it.
+    let store_plan = store_plan.with_block_in(options.memory - per_image)?;
+    let block_bytes = 2 * stored * store_plan.block as u64;
+    let batch = (options.memory.saturating_sub(block_bytes) / per_image).clamp(1, BATCH) as usize;
 
     let mut writer = StoreWriter::create_or_resume(path, &store_plan)?;
     let (first, n_images) = (writer.n_images_done(), indices.len());
@@ -227,8 +227,6 @@ pub fn unroll<E: Engine>(
     Ok(Unrolled::Complete)
 }
 
-/// Bytes of a block of the store: large enough for a disk, small enough to read a few.
-const BLOCK: u64 = 4 << 20;
 /// Images run at once, at most: more is not faster.
 const BATCH: u64 = 32;
 

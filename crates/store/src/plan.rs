@@ -168,19 +168,24 @@ impl StorePlan {
         4 * (taps + self.output_steps.len() * self.n_classes()) as u64
     }
 
-    /// The same plan in the largest blocks of which one fits in `bytes`, at most 1024 images.
+    /// Bytes of a block: large enough for a disk, small enough to read a few at once.
+    pub const BLOCK: u64 = 4 << 20;
+
+    /// The same plan in blocks of as many images as [`StorePlan::BLOCK`] and `bytes` hold, at
+    /// least one and at most 1024.
     ///
     /// While a block is written its largest array is held once more, encoded: counted in.
     ///
     /// # Errors
-    /// Not even one image fits.
+    /// Not even one image fits in `bytes`.
     pub fn with_block_in(mut self, bytes: u64) -> Result<Self, Error> {
         let largest = self.taps.iter().map(|tap| 4 * (tap.steps.len() * tap.n_units()) as u64).max();
         let per_image = self.bytes_per_image() + largest.unwrap_or(0);
         if per_image > bytes {
             return Err(Error::Memory { budget: bytes, needed: per_image });
         }
-        self.block = (bytes / per_image.max(1)).min(1024).min(self.n_images() as u64).max(1) as usize;
+        let fit = bytes.min(Self::BLOCK) / per_image.max(1);
+        self.block = fit.min(1024).min(self.n_images() as u64).max(1) as usize;
         Ok(self)
     }
 

@@ -222,10 +222,8 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
         Request { subjects: &subjects, analyses: how.selection, options: how.options, stop: &console.stop };
     let results = analyse(&request)?;
     bar.finish_and_clear();
-    for network in &results.networks {
-        for omitted in &network.omitted {
-            console.say(format!("note: {}: {} left out: {}", network.name, omitted.analysis, omitted.reason));
-        }
+    for (analysis, networks, reason) in left_out(&results) {
+        console.say(format!("note: {analysis} is left out of {}: {reason}", networks.join(", ")));
     }
     let sources = found
         .iter()
@@ -247,6 +245,21 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
         })
         .collect();
     Ok((results, sources))
+}
+
+/// Analyses that the data do not allow, each with the networks it is missing of, and why it is of
+/// the first of them.
+fn left_out(results: &Results) -> Vec<(&str, Vec<&str>, &str)> {
+    let mut all: Vec<(&str, Vec<&str>, &str)> = Vec::new();
+    for network in &results.networks {
+        for omitted in &network.omitted {
+            match all.iter_mut().find(|(analysis, ..)| *analysis == omitted.analysis) {
+                Some((_, networks, _)) => networks.push(&network.name),
+                None => all.push((&omitted.analysis, vec![&network.name], &omitted.reason)),
+            }
+        }
+    }
+    all
 }
 
 /// For each network, the Jacobians in one of the files that are of its weights, images and edges.

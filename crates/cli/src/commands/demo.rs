@@ -108,6 +108,7 @@ pub(super) fn run(args: &DemoArgs, console: &Console) -> Result<(), Failure> {
                 limit: None,
                 steps: RECORDED,
                 interventions: Vec::new(),
+                jacobians: None,
             };
             stores.push(study.record(trained, &recording, console)?);
         }

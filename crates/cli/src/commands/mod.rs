@@ -13,7 +13,7 @@ mod judge;
 mod models;
 mod report;
 mod reproduce;
-mod stability;
+pub(crate) mod stability;
 mod store;
 mod subject;
 pub(crate) mod train;
@@ -76,6 +76,19 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
     }
 }
 
+/// What a bar is told: so much of so much is done. Its rate leaves out what was done before.
+fn progress(bar: &indicatif::ProgressBar) -> impl FnMut(usize, usize) + use<'_> {
+    let mut begun = false;
+    move |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+        if !begun {
+            bar.reset_eta();
+            begun = true;
+        }
+    }
+}
+
 /// Open image data at a size, and tell what opening noticed.
 pub(crate) fn open_data(
     specification: &str,
@@ -130,7 +143,7 @@ pub(crate) fn command_line() -> Vec<String> {
 }
 
 /// Write a file that appears whole or not at all.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::file(path, &error);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;

@@ -1,13 +1,16 @@
 //! `redyn stability`.
 
+use std::path::Path;
+
 use redyn_analysis::krylov::Precision;
 use redyn_engine::Cpu;
+use redyn_stimuli::DataSet;
 
 use super::subject::Subject;
 use super::{command_line, print_path};
 use crate::args::StabilityArgs;
 use crate::console::Console;
-use crate::{Failure, StabilityOptions, stability};
+use crate::{Failure, StabilityOptions, Trained, stability};
 
 pub(super) fn run(args: &StabilityArgs, console: &Console) -> Result<(), Failure> {
     if args.vectors == 0 || args.tolerance.is_nan() || args.tolerance <= 0.0 {
@@ -26,15 +29,21 @@ pub(super) fn run(args: &StabilityArgs, console: &Console) -> Result<(), Failure
         memory: args.memory,
         command: command_line(),
     };
-    let bar = console.bar(&format!("stability {}", trained.network.card.short), 0);
-    let mut watch = |done: usize, of: usize| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    };
-    let ended = stability(&Cpu::default(), &trained, &data, &args.out, &options, &console.stop, &mut watch);
-    bar.finish_and_clear();
-    if !ended? {
-        return Err(Failure::stopped("what is done is kept: the same command continues it"));
-    }
+    along_trajectories(&trained, &data, &args.out, &options, console)?;
     print_path(&args.out)
+}
+
+/// Compute Jacobians behind a progress bar.
+pub(crate) fn along_trajectories(
+    trained: &Trained,
+    data: &DataSet,
+    out: &Path,
+    options: &StabilityOptions,
+    console: &Console,
+) -> Result<(), Failure> {
+    let bar = console.bar(&format!("stability {}", trained.network.card.short), 0);
+    let mut watch = super::progress(&bar);
+    let ended = stability(&Cpu::default(), trained, data, out, options, &console.stop, &mut watch);
+    bar.finish_and_clear();
+    if ended? { Ok(()) } else { Err(Failure::stopped("what is done is kept: the same command continues it")) }
 }

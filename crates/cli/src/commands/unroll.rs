@@ -47,15 +47,7 @@ impl Job for Unrolling<'_> {
     fn run<E: Engine>(self, engine: &E) -> Result<(), Failure> {
         let Self { trained, data, out, options, console } = self;
         let bar = console.bar(&format!("unroll {}", trained.network.card.short), 0);
-        let mut begun = false;
-        let mut watch = |done: usize, of: usize| {
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
-            if !begun {
-                bar.reset_eta();
-                begun = true;
-            }
-        };
+        let mut watch = super::progress(&bar);
         let ended = unroll(engine, trained, data, out, options, &console.stop, &mut watch);
         bar.finish_and_clear();
         match ended? {

@@ -12,6 +12,8 @@ use crate::Failure;
 
 /// Forward passes that the forward and backward pass of a training step take.
 const TRAINING_PASSES: f64 = 3.0;
+/// Forward passes that looking at the Jacobians along a trajectory takes.
+const JACOBIAN_PASSES: f64 = 300.0;
 /// Images whose forward pass is timed.
 const TIMED_IMAGES: usize = 4;
 /// Copies of all weights that a run keeps: before training, at its end, and the checkpoint with
@@ -34,8 +36,17 @@ pub(crate) struct Load<'a> {
     pub(crate) network: &'a Network,
     /// How it is trained, on how many images; absent for weights that are there already.
     pub(crate) training: Option<(&'a Recipe, usize)>,
-    /// Images and steps of everything that is recorded.
-    pub(crate) recordings: Vec<(usize, usize)>,
+    /// Everything that is recorded.
+    pub(crate) recordings: Vec<Extent>,
+}
+
+/// How much is recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) images: usize,
+    pub(crate) steps: usize,
+    /// Images along whose trajectories Jacobians are looked at.
+    pub(crate) jacobians: usize,
 }
 
 impl Estimate {
@@ -74,10 +85,11 @@ impl Estimate {
             let kept = KEPT_WEIGHTS + ((recipe.epochs - 1) / recipe.keep_every) as u64;
             estimate.disk += 4 * kept * graph.n_parameters() as u64;
         }
-        for &(images, steps) in &load.recordings {
+        for &Extent { images, steps, jacobians } in &load.recordings {
             let plan = plan(steps)?;
             let share = plan.cost().per_image as f64 / cost.max(1) as f64;
-            estimate.seconds += forward * share * images as f64;
+            let passes = images as f64 + JACOBIAN_PASSES * jacobians as f64;
+            estimate.seconds += forward * share * passes;
             estimate.memory = estimate.memory.max(plan.memory_per_image() as u64);
             let units = graph.taps().find(|(name, _)| *name == card.readout.area);
             let units = units.map_or(0, |(_, shape)| shape.len());
@@ -128,7 +140,8 @@ mod tests {
     fn twice_the_images_take_twice_the_disk_and_training_more_memory() {
         let network = redyn_zoo::build("blt64:width=0.05,image_size=8,classes=3").unwrap();
         let of = |images: usize, training: Option<(&Recipe, usize)>| {
-            let load = Load { network: &network, training, recordings: vec![(images, 4)] };
+            let recordings = vec![Extent { images, steps: 4, jacobians: 0 }];
+            let load = Load { network: &network, training, recordings };
             Estimate::of(&load, 1 << 30).unwrap()
         };
         let (one, two) = (of(100, None), of(200, None));

@@ -6,10 +6,11 @@
 
 mod estimate;
 
-pub(crate) use estimate::{Estimate, Load};
+pub(crate) use estimate::{Estimate, Extent, Load};
 
 use std::path::PathBuf;
 
+use redyn_analysis::krylov::Precision;
 use redyn_burn::Job;
 use redyn_engine::Cpu;
 use redyn_network::{Intervention, Keeping};
@@ -17,9 +18,10 @@ use redyn_stimuli::DataSet;
 use redyn_train::{Recipe, Setting, Trainer};
 use redyn_zoo::Network;
 
-use crate::commands::{command_line, train, unroll};
+use crate::commands::{command_line, stability, train, unroll, write_file};
 use crate::console::Console;
-use crate::{Failure, Trained, UnrollOptions};
+use crate::properties::{self, PropertyTable};
+use crate::{Failure, StabilityOptions, Trained, UnrollOptions};
 
 /// Networks trained and recorded on one data set, in one folder.
 pub(crate) struct Study {
@@ -48,7 +50,12 @@ pub(crate) struct Recording {
     pub(crate) steps: usize,
     /// What is done to edges.
     pub(crate) interventions: Vec<Intervention>,
+    /// Along the trajectories of so many images, the Jacobians of every step too.
+    pub(crate) jacobians: Option<usize>,
 }
+
+/// How precisely Jacobians are looked at: what `redyn stability` does of itself.
+const PRECISION: Precision = Precision { vectors: 40, tolerance: 1e-3, seed: 1 };
 
 impl Study {
     /// Folder of the run of this name.
@@ -59,6 +66,20 @@ impl Study {
     /// Folder of the store of this name.
     pub(crate) fn store(&self, name: &str) -> PathBuf {
         self.out.join("stores").join(format!("{name}.zarr"))
+    }
+
+    /// File of the Jacobians along the trajectories of the store of this name.
+    pub(crate) fn jacobians(&self, name: &str) -> PathBuf {
+        self.out.join("jacobians").join(format!("{name}.json"))
+    }
+
+    /// What the images of a split are like; measured once.
+    pub(crate) fn properties(&self, split: &str) -> Result<PropertyTable, Failure> {
+        let file = self.out.join(format!("properties-{split}.csv"));
+        if !file.exists() {
+            write_file(&file, properties::table(&self.data, split)?.as_bytes())?;
+        }
+        PropertyTable::read(&file)
     }
 
     /// Train the run of this name to its end.
@@ -86,7 +107,7 @@ impl Study {
         train::follow(trainer, network, console, CONTINUED)
     }
 
-    /// Record trajectories; gives the store.
+    /// Record trajectories, and the Jacobians along them where they are asked for; gives the store.
     pub(crate) fn record(
         &self,
         trained: &Trained,
@@ -107,6 +128,19 @@ impl Study {
         };
         unroll::Unrolling { trained, data: &self.data, out: &store, options: &options, console }
             .run(&Cpu::default())?;
+        if let Some(images) = recording.jacobians {
+            let options = StabilityOptions {
+                split: options.split,
+                limit: Some(images),
+                steps: options.steps,
+                interventions: options.interventions,
+                precision: PRECISION,
+                memory: self.memory,
+                command: options.command,
+            };
+            let file = self.jacobians(&recording.store);
+            stability::along_trajectories(trained, &self.data, &file, &options, console)?;
+        }
         Ok(store)
     }
 }

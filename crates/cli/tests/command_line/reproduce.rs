@@ -51,6 +51,10 @@ fn a_study_ends_in_a_page_and_is_not_done_twice() {
     // Every part of the paper finds what it needs but enough steps of training.
     let results: serde_json::Value =
         serde_json::from_slice(&room.read("study/results/results.json")).unwrap();
+    let found = results["results"]["networks"][0]["findings"].as_array().unwrap();
+    for analysis in ["stability", "image_properties"] {
+        assert!(found.iter().any(|finding| finding["analysis"] == analysis), "{analysis}");
+    }
     let judged = results["judged"]["networks"].as_array().unwrap();
     let names: Vec<&str> = judged.iter().map(|network| network["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["LA", "TA", "LM", "TM"]);

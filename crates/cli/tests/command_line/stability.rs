@@ -21,6 +21,10 @@ fn jacobians_are_computed_continued_and_analyzed() {
     room.fine("stability run --steps 3 --limit 20 --out part.json");
     let continued: serde_json::Value = serde_json::from_slice(&room.read("part.json")).unwrap();
     assert_eq!(continued["rows"], whole["rows"]);
+    // What is done is not done again.
+    let done = room.read("whole.json");
+    room.fine("stability run --steps 3 --limit 20 --out whole.json");
+    assert_eq!(room.read("whole.json"), done);
 
     room.fine("analyze a.zarr --jacobians whole.json --only stability --out results");
     let results: serde_json::Value = serde_json::from_slice(&room.read("results/results.json")).unwrap();

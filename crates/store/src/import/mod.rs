@@ -46,7 +46,8 @@ impl Arrays {
             return Err(Error::Memory { budget: work.budget, needed: per_image });
         }
         let batch = (work.budget / per_image).min(self.plan.n_images() as u64) as usize;
-        self.plan.block = batch.min(256);
+        self.plan = self.plan.with_block_in(work.budget)?;
+        self.plan.block = self.plan.block.min(batch);
         let batch = batch / self.plan.block * self.plan.block;
         let mut writer = StoreWriter::create_or_resume(out, &self.plan)?;
         let n_images = self.plan.n_images();

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::Splits;
-use super::networks::{MEMBERS, Member, Weights, recordings};
+use super::networks::{MEMBERS, Member, Size, Weights, recordings};
 use crate::console::Console;
 use crate::study::{Estimate, Load, Recording, Study};
 use crate::{Failure, Trained};
 
 /// Images of the long recordings: all there are.
 const ALL: usize = usize::MAX;
+/// Images along whose trajectories Jacobians are looked at.
+const JACOBIANS: usize = 100;
 
 /// A network of the study whose weights are there already.
 pub(super) struct Found {
@@ -48,7 +50,8 @@ pub(super) fn find(folder: &Path, splits: &Splits, console: &Console) -> Result<
         let place = found.iter().position(|(known, _)| known.member.name == name && known.seed == seed);
         let place = place.unwrap_or_else(|| {
             let steps = one.network.card.steps;
-            let recordings = recordings(member, seed, &one.network, (steps, ALL), splits);
+            let size = Size { steps, long_images: ALL, jacobians: JACOBIANS };
+            let recordings = recordings(member, seed, &one.network, size, splits);
             found.push((
                 Found { member, seed, trained: PathBuf::new(), untrained: None, recordings },
                 Some(-1),

@@ -21,7 +21,7 @@ use super::Reproduction;
 use crate::args::ReproduceArgs;
 use crate::commands::{Claims, How, analyze, open_data, report};
 use crate::console::{Console, stdout};
-use crate::study::{Estimate, Load, Recording, Study};
+use crate::study::{Estimate, Extent, Load, Recording, Study};
 use crate::{Failure, Trained};
 
 pub(super) const REPRODUCTION: Reproduction = Reproduction {
@@ -154,16 +154,14 @@ impl Splits {
         Ok(Self { recorded: found.0, long: found.1 })
     }
 
-    /// Images and steps of recordings.
-    fn sizes(
-        &self,
-        study: &Study,
-        recordings: &[(Weights, Recording)],
-    ) -> Result<Vec<(usize, usize)>, Failure> {
+    /// How much recordings take.
+    fn sizes(&self, study: &Study, recordings: &[(Weights, Recording)]) -> Result<Vec<Extent>, Failure> {
         let images = [study.data.split(&self.recorded)?.len(), study.data.split(&self.long)?.len()];
         let size = |recording: &Recording| {
             let n = images[usize::from(recording.split != self.recorded)];
-            (recording.limit.map_or(n, |limit| limit.min(n)), recording.steps)
+            let limited = |limit: Option<usize>| limit.map_or(n, |limit| limit.min(n));
+            let jacobians = recording.jacobians.map_or(0, |images| images.min(n));
+            Extent { images: limited(recording.limit), steps: recording.steps, jacobians }
         };
         Ok(recordings.iter().map(|(_, recording)| size(recording)).collect())
     }
@@ -214,14 +212,19 @@ fn told(
         .filter(|(_, recording)| whole(recording))
         .map(|(_, recording)| study.store(&recording.store))
         .collect();
+    let looked_at = shown.iter().filter(|(_, recording)| recording.jacobians.is_some());
+    let jacobians: Vec<PathBuf> = looked_at.map(|(_, recording)| study.jacobians(&recording.store)).collect();
+    // Of the images that all short recordings are of.
+    let recorded = shown.iter().find(|(_, recording)| recording.limit.is_none());
+    let properties = recorded.map(|(_, recording)| study.properties(&recording.split)).transpose()?;
     let how = How {
         area: None,
         spatial: Spatial::Average,
         options: &Options::default(),
         selection: Selection::All,
-        properties: None,
+        properties: properties.as_ref(),
         long: &stores(&|recording| recording.limit.is_some()),
-        jacobians: &[],
+        jacobians: &jacobians,
         claims: Claims { stores: &all, against },
     };
     let shown = stores(&|recording| recording.limit.is_none());

@@ -108,8 +108,20 @@ pub(super) fn job(
     let network = build_for(&spec, study.data.classes.len())?;
     let steps = |wanted: usize| if member.part == Part::Control { 1 } else { wanted };
     let recipe = Recipe { seed, steps: steps(scale.recipe.steps), ..scale.recipe.clone() };
-    let recordings = recordings(member, seed, &network, (steps(scale.recorded), scale.long_images), splits);
+    let size =
+        Size { steps: steps(scale.recorded), long_images: scale.long_images, jacobians: scale.jacobians };
+    let recordings = recordings(member, seed, &network, size, splits);
     Ok(Job { name: format!("{}-{seed}", member.name), part: member.part, network, recipe, recordings })
+}
+
+/// How much is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) steps: usize,
+    /// Images of the long recordings, at most.
+    pub(super) long_images: usize,
+    /// Images along whose trajectories Jacobians are looked at.
+    pub(super) jacobians: usize,
 }
 
 /// What is recorded of a member: as it is and as it was, and what its part asks for.
@@ -117,7 +129,7 @@ pub(super) fn recordings(
     member: &Member,
     seed: u64,
     network: &Network,
-    (steps, long_images): (usize, usize),
+    Size { steps, long_images, jacobians }: Size,
     splits: &Splits,
 ) -> Vec<(Weights, Recording)> {
     let name = format!("{}-{seed}", member.name);
@@ -129,6 +141,7 @@ pub(super) fn recordings(
         limit: None,
         steps,
         interventions: Vec::new(),
+        jacobians: None,
     };
     let mut all = vec![
         (Weights::Trained, recording("", "")),
@@ -138,6 +151,8 @@ pub(super) fn recordings(
         all.push((Weights::WithoutBias, recording("-removed", ", bias removed")));
     }
     if member.part == Part::Recurrent {
+        // The first seed's alone are shown.
+        all[0].1.jacobians = (seed == 1).then_some(jacobians);
         for (weights, of, words) in
             [(Weights::Trained, "-long", " long"), (Weights::Untrained, "-untrained-long", " untrained long")]
         {

@@ -15,6 +15,8 @@ pub(super) struct Scale {
     pub(super) recorded: usize,
     /// Images of the long recordings, at most.
     pub(super) long_images: usize,
+    /// Images along whose trajectories Jacobians are looked at.
+    pub(super) jacobians: usize,
     pub(super) seeds: u64,
 }
 
@@ -29,7 +31,7 @@ impl Scale {
     fn published() -> Self {
         let recipe = Recipe::default();
         let recorded = recipe.steps;
-        Self { width: 1.0, image_size: None, recipe, recorded, long_images: 1000, seeds: 2 }
+        Self { width: 1.0, image_size: None, recipe, recorded, long_images: 1000, jacobians: 100, seeds: 2 }
     }
 
     /// Minutes on two cores.
@@ -40,6 +42,7 @@ impl Scale {
             recipe: Recipe { epochs: QUICK_EPOCHS, ..demo::recipe() },
             recorded: demo::RECORDED,
             long_images: 200,
+            jacobians: 32,
             seeds: 2,
         }
     }
