@@ -6,6 +6,8 @@
 use redyn_store::Recording;
 use redyn_zoo::Card;
 
+use crate::Opened;
+
 /// What one network under one seed consists of: indices into the stores that were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Companions {
@@ -85,8 +87,8 @@ fn fingerprint(ids: &[String]) -> u64 {
 }
 
 /// The networks among some stores, each under each seed, and which stores belong to none.
-pub(crate) fn companions(stores: &[Recording]) -> (Vec<Companions>, Vec<usize>) {
-    let all: Vec<Says> = stores.iter().map(Says::of).collect();
+pub(crate) fn companions(stores: &[Opened]) -> (Vec<Companions>, Vec<usize>) {
+    let all: Vec<Says> = stores.iter().map(|one| Says::of(&one.recording)).collect();
     grouped(&all)
 }
 

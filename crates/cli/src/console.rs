@@ -8,16 +8,22 @@ use redyn_core::Stop;
 
 use crate::Failure;
 
-/// What has been asked of the whole program.
-pub(crate) struct Console {
+/// Whom work talks to, and by whom it is stopped.
+pub struct Console {
     /// Ctrl-C, or a polite signal to end.
     pub(crate) stop: Stop,
+    /// The command as it was typed.
+    pub(crate) command: Vec<String>,
+    /// Who hears the news; without one, the person at the terminal.
+    hearer: Option<Hearer>,
 }
+
+type Hearer = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Console {
     /// Listen for Ctrl-C: the first asks the work to stop at its next safe point, the
     /// second ends the program at once (whatever was committed stays).
-    pub(crate) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new(command: Vec<String>) -> Result<Self, Failure> {
         let stop = Stop::default();
         let heard = stop.clone();
         ctrlc::set_handler(move || {
@@ -30,13 +36,21 @@ impl Console {
         .map_err(|error| {
             Failure::user(format!("cannot listen for Ctrl-C: {error}"), "run it in a terminal")
         })?;
-        Ok(Self { stop })
+        Ok(Self { stop, command, hearer: None })
+    }
+
+    /// No terminal: `hearer` is told the news, and bars are not drawn.
+    pub fn heard_by(hearer: Hearer, stop: Stop, command: Vec<String>) -> Self {
+        Self { stop, command, hearer: Some(hearer) }
     }
 
     /// A bar with rate and time left; silent off a terminal.
-    #[expect(clippy::unused_self, reason = "whoever has no console has no bar to show")]
     pub(crate) fn bar(&self, what: &str, length: usize) -> ProgressBar {
-        let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::stderr_with_hz(8));
+        let target = match self.hearer {
+            Some(_) => ProgressDrawTarget::hidden(),
+            None => ProgressDrawTarget::stderr_with_hz(8),
+        };
+        let bar = ProgressBar::with_draw_target(Some(length as u64), target);
         let style = "{prefix:<24} {bar:28} {pos:>6}/{len} {per_sec:>12} {eta:>4} left {wide_msg}";
         bar.set_style(ProgressStyle::with_template(style).expect("a valid template").progress_chars("━╸─"));
         bar.set_prefix(what.to_owned());
@@ -44,9 +58,11 @@ impl Console {
     }
 
     /// A line of news.
-    #[expect(clippy::unused_self, reason = "whoever has no console has nothing to say")]
     pub(crate) fn say(&self, line: impl AsRef<str>) {
-        say(line.as_ref());
+        match &self.hearer {
+            Some(hearer) => hearer(line.as_ref()),
+            None => say(line.as_ref()),
+        }
     }
 }
 

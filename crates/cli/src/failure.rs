@@ -1,7 +1,5 @@
 //! The last word of a command that did not succeed.
 
-use std::process::ExitCode;
-
 use redyn_core::{Diagnose, Fault, file_fault, file_hint};
 
 use crate::console::say;
@@ -15,13 +13,18 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A mistake of the user's that only the command line can see.
-    pub(crate) fn user(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    /// A mistake of the user's that only a door can see.
+    pub fn user(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: Some(hint.into()), fault: Fault::User }
     }
 
+    /// What a room says of its error.
+    pub fn of(error: &dyn Diagnose) -> Self {
+        Self { message: error.to_string(), hint: error.hint(), fault: error.fault() }
+    }
+
     /// A file that cannot be read or written.
-    pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
         let message = format!("{}: {error}", path.display());
         Self { message, hint: Some(file_hint(error)), fault: file_fault(error) }
     }
@@ -32,27 +35,36 @@ impl Failure {
     }
 
     /// The sentence.
-    #[cfg(test)]
-    pub(crate) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Whose mistake it is.
+    pub fn fault(&self) -> Fault {
+        self.fault
     }
 
     /// Print the sentence and the hint to stderr; the exit status is 2 for a mistake of
     /// the user's and 1 for a failure of the work.
-    pub fn report(&self) -> ExitCode {
+    pub fn report(&self) -> u8 {
         say(&format!("error: {}", self.message));
         if let Some(hint) = &self.hint {
             say(&format!("hint: {hint}"));
         }
         match self.fault {
-            Fault::User => ExitCode::from(2),
-            Fault::Failure => ExitCode::from(1),
+            Fault::User => 2,
+            Fault::Failure => 1,
         }
     }
 }
 
 impl<E: Diagnose> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { message: error.to_string(), hint: error.hint(), fault: error.fault() }
+        Self::of(&error)
     }
 }

@@ -7,7 +7,10 @@ use redyn_store::{Recording, Spatial};
 use crate::Failure;
 
 /// One area of a recording; where it has neither outputs nor a readout, both are fitted to it.
-pub(crate) fn judged_trajectories<'a>(
+///
+/// # Errors
+/// As [`Recording::trajectories`] and [`Decoded::fit`].
+pub fn judged_trajectories<'a>(
     recording: &'a Recording,
     (area, spatial): (&str, Spatial),
     decoding: &DecodingOptions,

@@ -64,9 +64,9 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// A table that was read.
+/// A table of image properties that was read.
 #[derive(Debug)]
-pub(crate) struct PropertyTable {
+pub struct PropertyTable {
     path: String,
     names: Vec<String>,
     rows: HashMap<String, Vec<Option<f64>>>,
@@ -78,7 +78,7 @@ impl PropertyTable {
     /// # Errors
     /// No such file, no such column, lines of another length, an image twice, a value that is
     /// no finite number.
-    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+    pub fn read(path: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
         let place = path.display().to_string();
         let wrong = |words: String| {
@@ -121,7 +121,7 @@ impl PropertyTable {
     ///
     /// # Errors
     /// An image that the table does not hold.
-    pub(crate) fn of(&self, ids: &[String]) -> Result<Properties, Failure> {
+    pub fn of(&self, ids: &[String]) -> Result<Properties, Failure> {
         let mut values = Array2::from_elem((ids.len(), self.names.len()), None);
         for (mut row, id) in values.rows_mut().into_iter().zip(ids) {
             let found = self.rows.get(id).ok_or_else(|| {

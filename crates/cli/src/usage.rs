@@ -1,18 +1,20 @@
 //! A command line that cannot be understood, told as every other mistake is.
 
+use std::ffi::OsString;
+
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 
 use crate::{Cli, Failure};
 
 impl Cli {
-    /// Read the command line of this process. Help and version are printed here, and end it.
+    /// Read the words of a command line, the first being the program's name. Help and version are
+    /// printed here, and end the process.
     ///
     /// # Errors
     /// What cannot be understood, in one sentence, with the most similar name there is.
-    pub fn from_command_line() -> Result<Self, Failure> {
-        let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
-        Self::try_parse_from(&words).map_err(|error| {
+    pub fn from_words(words: &[OsString]) -> Result<Self, Failure> {
+        Self::try_parse_from(words).map_err(|error| {
             use ErrorKind::{
                 DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand as NothingSaid, DisplayVersion,
             };

@@ -213,6 +213,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// An array in memory is not what it is said to be.
+    #[error("`{array}` {reason}")]
+    InMemory {
+        /// The area, or the outputs.
+        array: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A manifest that says something impossible.
     #[error("manifest `{}`: {reason}", .path.display())]
     Manifest {
@@ -278,6 +286,7 @@ impl Diagnose for Error {
             }
             Self::ImportShape { .. } => "check `axes` and the arrays against each other",
             Self::ImportArray { .. } => "check how this array was written",
+            Self::InMemory { .. } => "check how this array was made",
             Self::Manifest { .. } => "`redyn import --help` shows what a manifest holds",
             Self::Plan { .. }
             | Self::BlockShape { .. }

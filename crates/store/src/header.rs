@@ -161,7 +161,7 @@ fn short(value: &Value) -> String {
     if text.chars().count() <= 100 { text } else { text.chars().take(97).chain("...".chars()).collect() }
 }
 
-fn images_digest(labels: &[usize], ids: &[String]) -> String {
+pub(crate) fn images_digest(labels: &[usize], ids: &[String]) -> String {
     let mut hash = Sha256::new();
     for (label, id) in labels.iter().zip(ids) {
         hash.update((*label as u64).to_le_bytes());
@@ -171,7 +171,7 @@ fn images_digest(labels: &[usize], ids: &[String]) -> String {
     hex(&hash.finalize())
 }
 
-fn readout_digest(readout: &redyn_core::Readout) -> String {
+pub(crate) fn readout_digest(readout: &redyn_core::Readout) -> String {
     let mut hash = Sha256::new();
     for value in readout.weight.iter().chain(readout.bias.iter().flatten()) {
         hash.update(value.to_le_bytes());

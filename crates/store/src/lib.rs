@@ -17,12 +17,15 @@
 //! area's steps, a chunk that was not written reads as NaN in other tools and is an error here.
 //!
 //! - [`StorePlan`] says what is going to be written, [`estimate()`] what it will take,
-//!   [`StoreWriter`] writes it, block after block, and continues what was interrupted.
+//!   [`StoreWriter`] writes it, block after block, and continues what was interrupted;
+//!   [`BatchWriter`] makes the blocks of whatever batches a loop hands out.
 //! - [`Store`] reads it: [`Store::trajectories`] is what analyses take.
 //! - [`export_npz`] and [`import_npz`] speak the layout of the published scripts;
 //!   [`import()`] reads other people's arrays as a [`Manifest`] describes them.
-//! - [`Arrays`] reads both where they lie, without an import; [`Recording`] is either.
+//! - [`Arrays`] reads both where they lie, without an import, and arrays that are in memory;
+//!   [`Recording`] is a store or such arrays.
 
+mod batches;
 mod digest;
 mod error;
 mod estimate;
@@ -47,13 +50,14 @@ extern crate self as redyn_store;
 #[path = "../tests/store/common.rs"]
 mod tests;
 
+pub use batches::BatchWriter;
 pub use error::Error;
 pub use estimate::{Estimate, estimate};
 pub use export::export_npz;
 pub use header::ReadoutPlace;
 pub use import::{
-    ArrayPlace, ArrayTrajectories, Arrays, Manifest, Names, OutputsPlace, Published, ReadoutPlaces, import,
-    import_npz, read_arrays,
+    ArrayPlace, ArrayTrajectories, Arrays, Manifest, Names, OutputsPlace, Published, ReadoutPlaces, Values,
+    import, import_npz, read_arrays,
 };
 pub use pairing::Spatial;
 pub use plan::{About, Outputs, PlannedReadout, StorePlan, Tap, UnitAxis};

@@ -1,16 +1,16 @@
-//! Trajectories on disk, whoever wrote them.
+//! Trajectories, whoever holds them.
 
 use std::path::Path;
 
-use redyn_core::TrajectorySource;
+use redyn_core::{Readout, TrajectorySource};
 
 use crate::{About, Arrays, Error, Spatial, Store, Tap};
 
-/// Trajectories on disk: a store of ours, or other people's arrays as they lie.
+/// Trajectories: a store of ours, or other people's arrays as they lie, on disk or in memory.
 pub enum Recording {
     /// A store.
     Store(Store),
-    /// A published `.npz`, or the arrays that a manifest describes.
+    /// A published `.npz`, the arrays that a manifest describes, or arrays in memory.
     Arrays(Arrays),
 }
 
@@ -68,11 +68,16 @@ impl Recording {
 
     /// The area that is read out; without a readout, the first.
     pub fn main_area(&self) -> Option<&str> {
-        let read_out = match self {
-            Self::Store(store) => store.readout().map(|(_, place)| place.tap.as_str()),
-            Self::Arrays(arrays) => arrays.readout_area(),
-        };
-        read_out.or_else(|| self.taps().first().map(|tap| tap.area.as_str()))
+        self.readout().map(|(_, area, _)| area).or_else(|| self.taps().first().map(|tap| tap.area.as_str()))
+    }
+
+    /// The readout, the area it reads, and its delay: outputs at step `t` read that area at step
+    /// `t − delay`.
+    pub fn readout(&self) -> Option<(&Readout, &str, usize)> {
+        match self {
+            Self::Store(store) => store.readout().map(|(of, place)| (of, place.tap.as_str(), place.delay)),
+            Self::Arrays(arrays) => arrays.readout(),
+        }
     }
 
     /// Whether anything tells what was said about the images: outputs, or a readout that gives them.

@@ -12,24 +12,25 @@ use serde::{Deserialize, Serialize};
 
 use super::companions::{Companions, companions};
 use super::judge::{judge, write_judged};
-use super::{command_line, print_json, print_path, write_file, write_table};
+use super::{print_json, print_path, write_file, write_table};
 use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
 use crate::judged::judged_trajectories;
 use crate::properties::PropertyTable;
-use crate::{Failure, Jacobians};
+use crate::{Failure, Jacobians, Opened};
 
 /// Results and where they come from, as `results.json` holds them.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Analyzed {
+pub struct Analyzed {
     pub(super) format: String,
     pub(super) version: String,
     pub(super) command: Vec<String>,
     /// One per network of the results.
     pub(super) sources: Vec<Source>,
-    pub(super) results: Results,
+    /// What was found.
+    pub results: Results,
     /// What became of the published claims; absent when single analyses were asked for.
-    pub(crate) judged: Option<Judged>,
+    pub judged: Option<Judged>,
 }
 
 /// The store, or the other file, behind the results of one network.
@@ -98,7 +99,7 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
         long: &[],
         jacobians: &args.jacobians,
         properties: properties.as_ref(),
-        claims: Claims { stores: &args.stores, against: Against::Other },
+        claims: Claims { stores: None, against: Against::Other },
     };
     let analyzed = analyze(&args.stores, &how, &args.out, console)?;
     if args.json { print_json(&analyzed) } else { print_path(&args.out.join(RESULTS)) }
@@ -108,25 +109,32 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
 pub(super) const RESULTS: &str = "results.json";
 
 /// What to analyze, and how.
-pub(crate) struct How<'a> {
-    pub(crate) area: Option<&'a str>,
-    pub(crate) spatial: Spatial,
-    pub(crate) options: &'a Options,
-    pub(crate) selection: Selection<'a>,
+pub struct How<'a> {
+    /// The area (default: the one that is read out).
+    pub area: Option<&'a str>,
+    /// How its maps become vectors.
+    pub spatial: Spatial,
+    /// Every choice behind the numbers.
+    pub options: &'a Options,
+    /// Which analyses. With all of them the published claims are decided, too.
+    pub selection: Selection<'a>,
     /// Properties of the images, by their ids.
-    pub(crate) properties: Option<&'a PropertyTable>,
+    pub properties: Option<&'a PropertyTable>,
     /// Longer recordings of the same networks, on which convergence is looked at.
-    pub(crate) long: &'a [PathBuf],
+    pub long: &'a [PathBuf],
     /// Files of one-step Jacobians.
-    pub(crate) jacobians: &'a [PathBuf],
-    pub(crate) claims: Claims<'a>,
+    pub jacobians: &'a [PathBuf],
+    /// On what the claims are decided.
+    pub claims: Claims<'a>,
 }
 
-/// On which stores the published claims are decided.
+/// On which trajectories the published claims are decided.
 #[derive(Clone, Copy)]
-pub(crate) struct Claims<'a> {
-    pub(crate) stores: &'a [PathBuf],
-    pub(crate) against: Against,
+pub struct Claims<'a> {
+    /// Stores (default: what is analyzed).
+    pub stores: Option<&'a [PathBuf]>,
+    /// Whose weights and images they are.
+    pub against: Against,
 }
 
 /// Analyze stores, decide the claims, and write results and tables.
@@ -136,73 +144,94 @@ pub(crate) fn analyze(
     out: &Path,
     console: &Console,
 ) -> Result<Analyzed, Failure> {
-    let (mut results, sources) = analyzed(paths, how, console)?;
+    let analyzed = analyze_opened(&Opened::all(paths)?, how, console)?;
+    analyzed.write(out)?;
+    Ok(analyzed)
+}
+
+/// Analyze trajectories that are open, and decide the claims.
+///
+/// # Errors
+/// Trajectories that do not belong together or cannot be read, an analysis asked for that they do not
+/// allow, an option that makes no sense, a request to stop.
+pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result<Analyzed, Failure> {
+    let (mut results, sources) = analyzed(stores, how, console)?;
     if !how.long.is_empty() {
         let only =
             How { selection: Selection::Named(&[Convergence::NAME]), long: &[], jacobians: &[], ..*how };
-        let (long, _) = analyzed(how.long, &only, console)?;
+        let (long, _) = analyzed(&Opened::all(how.long)?, &only, console)?;
         results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
     }
     let judged = match how.selection {
         Selection::All => {
-            let (stores, area) = (how.claims.stores, (how.area, how.spatial));
-            Some(judge(stores, area, how.claims.against, how.options, console)?)
+            let others = how.claims.stores.map(Opened::all).transpose()?;
+            let stores = others.as_deref().unwrap_or(stores);
+            Some(judge(stores, (how.area, how.spatial), how.claims.against, how.options, console)?)
         }
         Selection::Named(_) => None,
     };
-    let analyzed = Analyzed {
+    Ok(Analyzed {
         format: "redyn.results".into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        command: command_line(),
+        command: console.command.clone(),
         sources,
         results,
         judged,
-    };
-    write_tables(&analyzed.results, out)?;
-    if let Some(judged) = &analyzed.judged {
-        write_judged(judged, &out.join("tables"))?;
+    })
+}
+
+impl Analyzed {
+    /// Write `results.json` and one CSV per table into a folder.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn write(&self, out: &Path) -> Result<(), Failure> {
+        write_tables(&self.results, out)?;
+        if let Some(judged) = &self.judged {
+            write_judged(judged, &out.join("tables"))?;
+        }
+        let json = serde_json::to_vec(self).expect("plain data");
+        write_file(&out.join(RESULTS), &json)
     }
-    let json = serde_json::to_vec(&analyzed).expect("plain data");
-    write_file(&out.join(RESULTS), &json)?;
-    Ok(analyzed)
 }
 
 /// The results of some stores, and where those of each network come from.
-fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
-    let stores = paths.iter().map(Recording::open).collect::<Result<Vec<_>, _>>()?;
-    let recurrent = stores.iter().any(several_steps);
+fn analyzed(stores: &[Opened], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
+    let recurrent = stores.iter().any(|store| several_steps(&store.recording));
     let trajectories = stores
         .iter()
         .map(|store| {
             // A feedforward control without the area asked for is represented by what is read out.
-            let control = recurrent && !several_steps(store);
-            let asked = how.area.filter(|area| !control || store.has_area(area));
-            let area = asked.or(store.main_area()).unwrap_or_default();
+            let control = recurrent && !several_steps(&store.recording);
+            let asked = how.area.filter(|area| !control || store.recording.has_area(area));
+            let (area, spatial) = store.place(asked, how.spatial);
             if matches!(how.selection, Selection::Named([RdmMovie::NAME])) {
-                return Ok(store.representations(area, how.spatial)?);
+                return Ok(store.recording.representations(area, spatial)?);
             }
-            judged_trajectories(store, (area, how.spatial), &how.options.decoding)
+            judged_trajectories(&store.recording, (area, spatial), &how.options.decoding)
         })
         .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
     let n_steps: Vec<usize> = trajectories.iter().map(|found| found.description().n_steps).collect();
-    let (found, left) = companions(paths, &stores, &n_steps)?;
+    let (found, left) = companions(stores, &n_steps)?;
     for index in left {
         console.say(format!(
             "note: {} is untrained and belongs to none of the trained networks; it is left out",
-            paths[index].display()
+            stores[index].path.display()
         ));
     }
     let source = |index: usize| &*trajectories[index];
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
-    let jacobians = of_stores(how.jacobians, &found, &stores, &n_steps)?;
+    let jacobians = of_stores(how.jacobians, &found, stores, &n_steps)?;
     let lesions: Vec<Vec<(String, &dyn TrajectorySource)>> = found
         .iter()
         .map(|one| one.lesions.iter().map(|(run, what)| (what.clone(), source(*run))).collect())
         .collect();
     let properties = found
         .iter()
-        .map(|one| how.properties.map(|table| table.of(stores[one.subject].image_ids())).transpose())
+        .map(|one| {
+            how.properties.map(|table| table.of(stores[one.subject].recording.image_ids())).transpose()
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let subjects: Vec<Subject> = found
         .iter()
@@ -228,19 +257,19 @@ fn analyzed(paths: &[PathBuf], how: &How, console: &Console) -> Result<(Results,
     let sources = found
         .iter()
         .map(|one| {
-            let about = stores[one.subject].about();
+            let about = stores[one.subject].recording.about();
             Source {
-                store: paths[one.subject].clone(),
-                untrained: one.untrained.map(|twin| paths[twin].clone()),
-                controls: one.controls.iter().map(|&control| paths[control].clone()).collect(),
-                lesions: one.lesions.iter().map(|(run, _)| paths[*run].clone()).collect(),
+                store: stores[one.subject].path.clone(),
+                untrained: one.untrained.map(|twin| stores[twin].path.clone()),
+                controls: one.controls.iter().map(|&control| stores[control].path.clone()).collect(),
+                lesions: one.lesions.iter().map(|(run, _)| stores[*run].path.clone()).collect(),
                 model: about.model.clone(),
                 weights_digest: about.weights_digest.clone(),
                 dataset: about.dataset.clone(),
                 dataset_digest: about.dataset_digest.clone(),
                 kernels: about.kernel_path.clone(),
                 hierarchy: about.hierarchy.clone(),
-                image_ids: stores[one.subject].image_ids().to_vec(),
+                image_ids: stores[one.subject].recording.image_ids().to_vec(),
             }
         })
         .collect();
@@ -266,7 +295,7 @@ fn left_out(results: &Results) -> Vec<(&str, Vec<&str>, &str)> {
 fn of_stores(
     files: &[PathBuf],
     found: &[Companions],
-    stores: &[Recording],
+    stores: &[Opened],
     n_steps: &[usize],
 ) -> Result<Vec<Option<JacobianRows>>, Failure> {
     let mut rows = vec![None; found.len()];
@@ -274,7 +303,8 @@ fn of_stores(
         let jacobians = Jacobians::read(path)?;
         let mut belongs = false;
         for (one, rows) in found.iter().zip(&mut rows) {
-            let (store, about) = (&stores[one.subject], stores[one.subject].about());
+            let store = &stores[one.subject].recording;
+            let about = store.about();
             let edges = serde_json::to_value(&jacobians.interventions).expect("plain data");
             let same = about.weights_digest.as_deref() == Some(jacobians.weights_digest.as_str())
                 && about.dataset_digest.as_deref() == Some(jacobians.dataset_digest.as_str())

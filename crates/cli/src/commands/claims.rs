@@ -6,14 +6,14 @@ use redyn_analysis::{Against, Claim, Judged, Sampling, claims_table};
 
 use super::judge::judge;
 use super::{print_json, write_file};
-use crate::Failure;
 use crate::args::ClaimsArgs;
 use crate::console::{Console, stdout};
+use crate::{Failure, Opened};
 
 pub(super) fn run(args: &ClaimsArgs, console: &Console) -> Result<(), Failure> {
     let statistics = &args.statistics;
     let how = (statistics.area.as_deref(), statistics.spatial.into());
-    let judged = judge(&args.stores, how, Against::Other, &statistics.options(), console)?;
+    let judged = judge(&Opened::all(&args.stores)?, how, Against::Other, &statistics.options(), console)?;
     if let Some(file) = &args.csv {
         let networks = judged.networks.iter().map(|network| (network.name.as_str(), &network.claims[..]));
         let table = claims_table(networks.chain([("all", &judged.across[..])]));

@@ -1,11 +1,9 @@
 //! Which stores are analyzed, and which are there to be compared to.
 
-use std::path::PathBuf;
-
 use redyn_network::Intervention;
 use redyn_store::Recording;
 
-use crate::Failure;
+use crate::{Failure, Opened};
 
 /// Places of stores in the list that was given: one to analyze, and its companions.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,17 +28,18 @@ pub(super) struct Companions {
 /// # Errors
 /// A control that saw the images of none.
 pub(super) fn companions(
-    paths: &[PathBuf],
-    stores: &[Recording],
+    opened: &[Opened],
     n_steps: &[usize],
 ) -> Result<(Vec<Companions>, Vec<usize>), Failure> {
+    let stores: Vec<&Recording> = opened.iter().map(|one| one.recording.as_ref()).collect();
+    let path = |index: usize| opened[index].path.display();
     let same_images = |a: usize, b: usize| {
         stores[a].about().dataset_digest == stores[b].about().dataset_digest
             && stores[a].labels() == stores[b].labels()
             && stores[a].image_ids() == stores[b].image_ids()
     };
     let untrained = |index: usize| stores[index].about().epoch == Some(-1);
-    let done: Vec<String> = stores.iter().map(interventions).collect();
+    let done: Vec<String> = stores.iter().map(|store| interventions(store)).collect();
     let intact_of = |lesioned: usize| {
         let about = stores[lesioned].about();
         (0..stores.len()).find(|&intact| {
@@ -67,12 +66,8 @@ pub(super) fn companions(
             return Err(Failure::user(
                 format!(
                     "{} has one step, so it is a feedforward control, but it saw other images than {}",
-                    paths[control].display(),
-                    subjects
-                        .iter()
-                        .map(|&index| paths[index].display().to_string())
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    path(control),
+                    subjects.iter().map(|&index| path(index).to_string()).collect::<Vec<_>>().join(", ")
                 ),
                 "unroll it on the same data, with the same --split and --limit",
             ));

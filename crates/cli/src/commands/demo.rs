@@ -136,7 +136,7 @@ fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf
         long: &[],
         jacobians: &[],
         properties: None,
-        claims: Claims { stores, against: Against::Other },
+        claims: Claims { stores: None, against: Against::Other },
     };
     let results = out.join("results");
     let analyzed = analyze(stores, &how, &results, console)?;

@@ -1,36 +1,39 @@
 //! Stores held against the paper's claims.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use redyn_analysis::{Against, Case, Judged, Options, Subject, claims_table, curves_table, published_table};
+use redyn_analysis::{
+    Against, Case, Judged, Options, Subject, Table, claims_table, curves_table, published_table,
+};
 use redyn_core::TrajectorySource;
-use redyn_store::{Recording, Spatial};
+use redyn_store::Spatial;
 
 use super::write_table;
-use crate::Failure;
 use crate::cases::{Companions, companions};
 use crate::console::Console;
 use crate::judged::judged_trajectories;
+use crate::{Failure, Opened};
 
-/// Decide every claim that some stores allow, and write claims, curves and numbers as tables.
-pub(crate) fn judge(
-    paths: &[PathBuf],
+/// Decide every claim that some trajectories allow.
+///
+/// # Errors
+/// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
+pub fn judge(
+    stores: &[Opened],
     (area, spatial): (Option<&str>, Spatial),
     against: Against,
     options: &Options,
     console: &Console,
 ) -> Result<Judged, Failure> {
-    let stores = paths.iter().map(Recording::open).collect::<Result<Vec<_>, _>>()?;
     let trajectories = stores
         .iter()
         .map(|store| {
             // Another network need not have the area asked for: then it is represented by what is read out.
-            let asked = area.filter(|area| stores.len() == 1 || store.has_area(area));
-            let area = asked.or(store.main_area()).unwrap_or_default();
-            judged_trajectories(store, (area, spatial), &options.decoding)
+            let asked = area.filter(|area| stores.len() == 1 || store.recording.has_area(area));
+            judged_trajectories(&store.recording, store.place(asked, spatial), &options.decoding)
         })
         .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
-    let (found, _) = companions(&stores);
+    let (found, _) = companions(stores);
     let source = |index: usize| &*trajectories[index];
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
@@ -61,18 +64,20 @@ fn case<'a>(
     }
 }
 
-/// Claims, curves over seeds and published numbers as CSV, and what their columns mean.
-pub(crate) fn write_judged(judged: &Judged, folder: &Path) -> Result<(), Failure> {
+/// Claims, curves over seeds and published numbers as tables.
+pub fn judged_tables(judged: &Judged) -> [Table; 3] {
     let networks = &judged.networks;
     let claims = networks.iter().map(|one| (one.name.as_str(), &one.claims[..]));
     let curves = networks.iter().map(|one| (one.name.as_str(), &one.seeds[..], &one.curves[..]));
     let numbers = networks.iter().map(|one| (one.name.as_str(), &one.published[..]));
-    for table in [
+    [
         claims_table(claims.chain([("all", &judged.across[..])])),
         curves_table(curves),
         published_table(numbers, judged.against == Against::Published),
-    ] {
-        write_table(&table, folder)?;
-    }
-    Ok(())
+    ]
+}
+
+/// The tables as CSV, and what their columns mean.
+pub(crate) fn write_judged(judged: &Judged, folder: &Path) -> Result<(), Failure> {
+    judged_tables(judged).iter().try_for_each(|table| write_table(table, folder))
 }

@@ -19,7 +19,9 @@ mod subject;
 pub(crate) mod train;
 pub(crate) mod unroll;
 
-pub(crate) use analyze::{Claims, How, analyze};
+pub(crate) use analyze::analyze;
+pub use analyze::{Analyzed, Claims, How, analyze_opened};
+pub use judge::{judge, judged_tables};
 pub(crate) use report::report;
 
 use std::path::Path;
@@ -35,16 +37,16 @@ use crate::console::{Console, stdout};
 use crate::trained::frame;
 use crate::{Cli, Failure};
 
-/// Do what the command line says.
+/// Do what a command line says; `command` is what was typed.
 ///
 /// # Errors
 /// The one sentence that says why not.
-pub fn run(cli: Cli) -> Result<(), Failure> {
+pub fn run(cli: Cli, command: Vec<String>) -> Result<(), Failure> {
     if let Some(threads) = cli.threads {
         // Before the first parallel work, so it cannot have been built yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
-    let console = Console::new()?;
+    let console = Console::new(command)?;
     // On a thread of the pool: from outside, every operation of a network would cost two switches
     // between threads.
     rayon::scope(|_| dispatch(cli.command, &console))
@@ -135,11 +137,6 @@ fn open_framed(
         }
     }
     Ok(data)
-}
-
-/// The command as it was typed.
-pub(crate) fn command_line() -> Vec<String> {
-    std::env::args().collect()
 }
 
 /// Write a file that appears whole or not at all.

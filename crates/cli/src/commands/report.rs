@@ -44,34 +44,44 @@ pub(crate) fn report(
     out: &Path,
     console: &Console,
 ) -> Result<Written, Failure> {
-    let mut networks = Vec::new();
-    for (results, source) in analyzed.results.networks.iter().zip(&analyzed.sources) {
-        let drawing =
-            card(source).and_then(|card| build(&card.network).ok()).map(|network| network.graph.drawing());
-        networks.push(Network {
-            results: results.clone(),
-            hierarchy: source.hierarchy.clone(),
-            drawing,
-            stimuli: controls(source),
-        });
+    Ok(write(&analyzed.context(title, data, console)?, out)?)
+}
+
+impl Analyzed {
+    /// What a report of these results shows; `data` names the images, if they moved.
+    ///
+    /// # Errors
+    /// Images that are there and cannot be read.
+    pub fn context(&self, title: &str, data: Option<&str>, console: &Console) -> Result<Context, Failure> {
+        let mut networks = Vec::new();
+        for (results, source) in self.results.networks.iter().zip(&self.sources) {
+            let drawing = card(source)
+                .and_then(|card| build(&card.network).ok())
+                .map(|network| network.graph.drawing());
+            networks.push(Network {
+                results: results.clone(),
+                hierarchy: source.hierarchy.clone(),
+                drawing,
+                stimuli: controls(source),
+            });
+        }
+        let first = self.sources.first();
+        let split = first.and_then(|source| source.model.get("split")?.as_str());
+        let stimuli = match (first.and_then(|source| source.dataset.as_deref()), split) {
+            (Some(data), Some(split)) => format!("{}, split {split}", short(data)),
+            _ => String::new(),
+        };
+        Ok(Context {
+            title: title.to_owned(),
+            stimuli,
+            options: self.results.options.clone(),
+            networks,
+            judged: self.judged.clone(),
+            between: self.results.between.clone(),
+            thumbnails: pictures(self, data, console)?,
+            provenance: provenance(self),
+        })
     }
-    let first = analyzed.sources.first();
-    let split = first.and_then(|source| source.model.get("split")?.as_str());
-    let stimuli = match (first.and_then(|source| source.dataset.as_deref()), split) {
-        (Some(data), Some(split)) => format!("{}, split {split}", short(data)),
-        _ => String::new(),
-    };
-    let context = Context {
-        title: title.to_owned(),
-        stimuli,
-        options: analyzed.results.options.clone(),
-        networks,
-        judged: analyzed.judged.clone(),
-        between: analyzed.results.between.clone(),
-        thumbnails: pictures(analyzed, data, console)?,
-        provenance: provenance(analyzed),
-    };
-    Ok(write(&context, out)?)
 }
 
 /// What was set about generated images.

@@ -6,8 +6,8 @@ use redyn_analysis::krylov::Precision;
 use redyn_engine::Cpu;
 use redyn_stimuli::DataSet;
 
+use super::print_path;
 use super::subject::Subject;
-use super::{command_line, print_path};
 use crate::args::StabilityArgs;
 use crate::console::Console;
 use crate::{Failure, StabilityOptions, Trained, stability};
@@ -27,7 +27,7 @@ pub(super) fn run(args: &StabilityArgs, console: &Console) -> Result<(), Failure
         interventions,
         precision: Precision { vectors: args.vectors, tolerance: args.tolerance, seed: args.seed },
         memory: args.memory,
-        command: command_line(),
+        command: console.command.clone(),
     };
     along_trajectories(&trained, &data, &args.out, &options, console)?;
     print_path(&args.out)

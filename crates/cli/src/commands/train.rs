@@ -7,7 +7,7 @@ use redyn_stimuli::DataSet;
 use redyn_train::{Augment, Ending, Progress, Recipe, Setting, Trainer};
 use redyn_zoo::{Network, build, build_for};
 
-use super::{command_line, open_data_for, print_path};
+use super::{open_data_for, print_path};
 use crate::Failure;
 use crate::args::TrainArgs;
 use crate::console::Console;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &TrainArgs, console: &Console) -> Result<(), Failure> {
     let setting = Setting {
         folder: &args.out,
         data: args.data.clone(),
-        command: command_line(),
+        command: console.command.clone(),
         memory: args.memory,
         keeping: if args.recompute { Keeping::Drives } else { Keeping::All },
     };

@@ -6,8 +6,8 @@ use redyn_burn::{Job, run_on};
 use redyn_engine::Engine;
 use redyn_stimuli::DataSet;
 
+use super::print_path;
 use super::subject::Subject;
-use super::{command_line, print_path};
 use crate::args::UnrollArgs;
 use crate::console::Console;
 use crate::{Failure, Trained, UnrollOptions, Unrolled, unroll};
@@ -24,7 +24,7 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
         interventions,
         memory: args.memory,
         data: named,
-        command: command_line(),
+        command: console.command.clone(),
     };
     let unrolling = Unrolling { trained: &trained, data: &data, out: &args.out, options: &options, console };
     run_on(device, precision, unrolling)??;

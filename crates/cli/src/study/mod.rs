@@ -18,7 +18,7 @@ use redyn_stimuli::DataSet;
 use redyn_train::{Recipe, Setting, Trainer};
 use redyn_zoo::Network;
 
-use crate::commands::{command_line, stability, train, unroll, write_file};
+use crate::commands::{stability, train, unroll, write_file};
 use crate::console::Console;
 use crate::properties::{self, PropertyTable};
 use crate::{Failure, StabilityOptions, Trained, UnrollOptions};
@@ -95,7 +95,7 @@ impl Study {
         let setting = Setting {
             folder: &folder,
             data: self.named.clone(),
-            command: command_line(),
+            command: console.command.clone(),
             memory: self.memory,
             keeping: Keeping::All,
         };
@@ -124,7 +124,7 @@ impl Study {
             interventions: recording.interventions.clone(),
             memory: self.memory,
             data: self.named.clone(),
-            command: command_line(),
+            command: console.command.clone(),
         };
         unroll::Unrolling { trained, data: &self.data, out: &store, options: &options, console }
             .run(&Cpu::default())?;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::array::StoredArray;
 use super::manifest::{ArrayPlace, Manifest, Names, ReadoutPlaces};
+use super::memory::Values;
 use super::number::all_finite;
 use super::published::Published;
 use super::source::ArrayTrajectories;
@@ -27,6 +28,8 @@ pub(super) struct Activations {
     image_axis: Axis,
     steps: Vec<usize>,
     units: Vec<UnitAxis>,
+    /// `[image, step, unit...]`.
+    shape: Vec<usize>,
 }
 
 impl Activations {
@@ -61,20 +64,27 @@ impl Activations {
         if units.is_empty() {
             units.push(UnitAxis { name: "unit".into(), size: 1 });
         }
+        let shape = [array.shape()[image], n_steps].into_iter().chain(units.iter().map(|axis| axis.size));
+        let shape = shape.collect();
         let from = [Some(image), step].into_iter().chain(others.into_iter().map(Some)).collect();
-        Ok(Self { image_axis: Axis(image), from, steps, units, array })
+        Ok(Self { image_axis: Axis(image), from, steps, units, shape, array })
     }
 
-    fn n_images(&self) -> usize {
-        self.array.shape()[self.image_axis.index()]
+    fn check_finite(&self, part: &ArrayD<f32>, first: usize) -> Result<(), Error> {
+        position_of_infinite(part).map_or(Ok(()), |(image, step, value)| {
+            let (image, step) = (first + image, self.steps[step]);
+            Err(self.array.refuse(format!("image {image} has {value} at step {step}")))
+        })
+    }
+}
+
+impl Values for Activations {
+    fn shape(&self) -> &[usize] {
+        &self.shape
     }
 
-    pub(super) fn n_values(&self) -> usize {
-        self.steps.len() * self.units.iter().map(|axis| axis.size).product::<usize>()
-    }
-
-    /// `[image, step, unit...]` of some images, in standard layout, all finite.
-    pub(super) fn read(&self, images: Range<usize>) -> Result<ArrayD<f32>, Error> {
+    /// All finite.
+    fn read(&self, images: Range<usize>) -> Result<ArrayD<f32>, Error> {
         let first = images.start;
         let part: ArrayD<f32> = self.array.gather(self.image_axis, images)?;
         let axes: Vec<usize> = self.from.iter().copied().flatten().collect();
@@ -89,27 +99,27 @@ impl Activations {
         self.check_finite(&part, first)?;
         Ok(part)
     }
+}
 
-    fn check_finite(&self, part: &ArrayD<f32>, first: usize) -> Result<(), Error> {
-        if part.as_slice().is_some_and(all_finite) {
-            return Ok(());
-        }
-        let mut values = part.indexed_iter();
-        values.find(|(_, value)| !value.is_finite()).map_or(Ok(()), |(at, value)| {
-            let (image, step) = (first + at[0], self.steps[at[1]]);
-            Err(self.array.refuse(format!("image {image} has {value} at step {step}")))
-        })
+/// Image, place among the steps and value of the first number that is not finite.
+pub(super) fn position_of_infinite(part: &ArrayD<f32>) -> Option<(usize, usize, f32)> {
+    if part.as_slice().is_some_and(all_finite) {
+        return None;
     }
+    let mut values = part.indexed_iter();
+    values.find(|(_, value)| !value.is_finite()).map(|(at, &value)| (at[0], at[1], value))
 }
 
 /// Other people's arrays, opened and found to fit together: to be imported, or analysed as they
-/// lie.
+/// lie, in files or in memory.
 pub struct Arrays {
-    path: PathBuf,
+    pub(super) path: PathBuf,
+    /// Of the files, or of the numbers in memory.
+    pub(super) digest: String,
     pub(super) plan: StorePlan,
-    pub(super) taps: Vec<Activations>,
+    pub(super) taps: Vec<Box<dyn Values>>,
     /// None: computed by the readout.
-    pub(super) outputs: Option<Activations>,
+    pub(super) outputs: Option<Box<dyn Values>>,
 }
 
 impl Arrays {
@@ -155,8 +165,8 @@ impl Arrays {
         self.position(area).map(|at| &self.plan.taps[at])
     }
 
-    pub(super) fn area(&self, area: &str) -> Result<&Activations, Error> {
-        self.position(area).map(|at| &self.taps[at])
+    pub(super) fn area(&self, area: &str) -> Result<&dyn Values, Error> {
+        self.position(area).map(|at| self.taps[at].as_ref())
     }
 
     fn position(&self, area: &str) -> Result<usize, Error> {
@@ -192,9 +202,9 @@ impl Arrays {
         Err(Error::Manifest { path: self.path.clone(), reason })
     }
 
-    /// The area that the readout reads, where there is one.
-    pub fn readout_area(&self) -> Option<&str> {
-        self.plan.readout.as_ref().map(|planned| planned.tap.as_str())
+    /// The readout, the area it reads and its delay.
+    pub fn readout(&self) -> Option<(&Readout, &str, usize)> {
+        self.plan.readout.as_ref().map(|of| (&of.readout, of.tap.as_str(), of.delay))
     }
 
     pub(super) fn of(manifest: &Manifest, path: &Path) -> Result<Self, Error> {
@@ -211,7 +221,7 @@ impl Arrays {
         let labels = StoredArray::open(&manifest.labels.file, manifest.labels.key.as_deref())?;
         let n_images = labels.shape().iter().product();
         for activations in taps.values().chain(&outputs) {
-            if activations.n_images() != n_images {
+            if activations.shape[0] != n_images {
                 return Err(activations
                     .array
                     .refuse_shape(format!("{n_images} images, as there are labels")));
@@ -258,7 +268,7 @@ impl Arrays {
             about: About {
                 name: manifest.name.clone(),
                 network: manifest.network.clone(),
-                dataset_digest: Some(digest),
+                dataset_digest: Some(digest.clone()),
                 schedule: manifest.schedule.clone(),
                 seed: manifest.seed,
                 epoch: manifest.epoch,
@@ -279,7 +289,9 @@ impl Arrays {
             block: 1,
         };
         plan.check()?;
-        Ok(Self { path: path.to_owned(), plan, taps: taps.into_values().collect(), outputs })
+        let boxed = |activations| Box::new(activations) as Box<dyn Values>;
+        let (taps, outputs) = (taps.into_values().map(boxed).collect(), outputs.map(boxed));
+        Ok(Self { path: path.to_owned(), digest, plan, taps, outputs })
     }
 
     /// `[image, step, class]` of some images, given the activations of the area `area`.
@@ -300,16 +312,24 @@ impl Arrays {
         }
     }
 
-    /// `W r + b` at every step of the area that the readout reads.
-    fn computed_outputs(&self, planned: &PlannedReadout, read: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
-        let tap = self.tap(&planned.tap)?;
-        let (n, n_steps, n_units) = (read.len_of(Axis(0)), tap.steps.len(), tap.n_units());
-        if planned.readout.weight.ncols() != n_units {
-            let reads = planned.readout.weight.ncols();
+    /// Whether the readout can compute the outputs.
+    pub(super) fn check_computed_outputs(&self) -> Result<(), Error> {
+        let Some(planned) = &self.plan.readout else { return Err(Error::plan("no outputs and no readout")) };
+        let n_units = self.tap(&planned.tap)?.n_units();
+        let reads = planned.readout.weight.ncols();
+        if reads != n_units {
             let reason =
                 format!("`outputs` cannot be computed: the readout reads {reads} of {n_units} units");
             return Err(Error::plan(reason));
         }
+        Ok(())
+    }
+
+    /// `W r + b` at every step of the area that the readout reads.
+    fn computed_outputs(&self, planned: &PlannedReadout, read: &ArrayD<f32>) -> Result<ArrayD<f32>, Error> {
+        self.check_computed_outputs()?;
+        let tap = self.tap(&planned.tap)?;
+        let (n, n_steps, n_units) = (read.len_of(Axis(0)), tap.steps.len(), tap.n_units());
         let read = read.view().into_shape_with_order((n, n_steps, n_units));
         let read = read.map_err(|error| Error::plan(error.to_string()))?;
         let mut outputs = Array3::zeros((n, n_steps, self.plan.n_classes()));

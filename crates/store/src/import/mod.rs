@@ -4,6 +4,7 @@ mod array;
 mod arrays;
 mod checksum;
 mod manifest;
+mod memory;
 mod number;
 mod published;
 mod source;
@@ -15,6 +16,7 @@ use ndarray::{ArrayView3, Axis, Slice};
 pub use self::array::read_arrays;
 pub use self::arrays::Arrays;
 pub use self::manifest::{ArrayPlace, Manifest, Names, OutputsPlace, ReadoutPlaces};
+pub use self::memory::Values;
 pub use self::published::{Published, import_npz};
 pub use self::source::ArrayTrajectories;
 use crate::{BlockData, Error, Store, StoreWriter, Work};
@@ -30,32 +32,37 @@ use crate::{BlockData, Error, Store, StoreWriter, Work};
 /// for, or not numbers; values that are not finite; whatever keeps a store from being
 /// written.
 pub fn import(manifest: &Path, out: &Path, work: &Work<'_>) -> Result<Store, Error> {
-    Arrays::of(&Manifest::read(manifest)?, manifest)?.write(out, work)
+    Arrays::of(&Manifest::read(manifest)?, manifest)?.save(out, work)
 }
 
 impl Arrays {
-    /// Write them into a store at `out`.
-    fn write(mut self, out: &Path, work: &Work<'_>) -> Result<Store, Error> {
+    /// Write them into a store at `out`, some images at a time. Stopped or killed, it continues
+    /// when called again.
+    ///
+    /// # Errors
+    /// Arrays that cannot be read, whatever keeps a store from being written, a request to stop.
+    pub fn save(&self, out: &Path, work: &Work<'_>) -> Result<Store, Error> {
         self.need_judged()?;
+        let mut plan = self.plan.clone();
         // Beside the numbers themselves, of the largest array: its bytes as they are in the
         // file, a copy with its axes in order, and one that is being encoded.
-        let sizes = self.taps.iter().chain(&self.outputs).map(arrays::Activations::n_values);
+        let sizes = self.taps.iter().chain(&self.outputs).map(|of| of.shape()[1..].iter().product::<usize>());
         let largest = sizes.max().unwrap_or(0) as u64;
-        let per_image = self.plan.bytes_per_image() + (8 + 4 + 4) * largest;
+        let per_image = plan.bytes_per_image() + (8 + 4 + 4) * largest;
         if per_image > work.budget {
             return Err(Error::Memory { budget: work.budget, needed: per_image });
         }
-        let batch = (work.budget / per_image).min(self.plan.n_images() as u64) as usize;
-        self.plan = self.plan.with_block_in(work.budget)?;
-        self.plan.block = self.plan.block.min(batch);
-        let batch = batch / self.plan.block * self.plan.block;
-        let mut writer = StoreWriter::create_or_resume(out, &self.plan)?;
-        let n_images = self.plan.n_images();
+        let n_images = plan.n_images();
+        let batch = (work.budget / per_image).min(n_images as u64) as usize;
+        plan = plan.with_block_in(work.budget)?;
+        plan.block = plan.block.min(batch);
+        let batch = batch / plan.block * plan.block;
+        let mut writer = StoreWriter::create_or_resume(out, &plan)?;
         while let Some(next) = writer.next_block() {
             let first = next.start;
             let images = first..(first + batch).min(n_images);
             let taps = self.taps.iter().map(|tap| tap.read(images.clone())).collect::<Result<Vec<_>, _>>()?;
-            let outputs = self.read_outputs(images.clone(), &self.plan.taps[0].area, &taps[0])?;
+            let outputs = self.read_outputs(images.clone(), &plan.taps[0].area, &taps[0])?;
             while let Some(block) = writer.next_block().filter(|block| block.end <= images.end) {
                 work.check()?;
                 let part = Slice::from(block.start - first..block.end - first);

@@ -34,7 +34,7 @@ pub struct Published {
 /// # Errors
 /// As [`crate::import()`]: missing keys and shapes that do not fit are named.
 pub fn import_npz(npz: &Path, out: &Path, about: &Published, work: &Work<'_>) -> Result<Store, Error> {
-    Arrays::published(npz, about)?.write(out, work)
+    Arrays::published(npz, about)?.save(out, work)
 }
 
 impl Arrays {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use ndarray::{Array3, ArrayD, ArrayView2, ArrayViewMut2, Axis};
 use redyn_core::{Block, Description, Diagnose, TrajectorySource};
 
-use super::arrays::{Activations, Arrays};
+use super::arrays::Arrays;
+use super::memory::Values;
 use crate::pairing::{Pairing, Recorded};
 use crate::{Error, Spatial, Tap};
 
@@ -16,7 +17,7 @@ use crate::{Error, Spatial, Tap};
 /// gives them.
 pub struct ArrayTrajectories<'a> {
     arrays: &'a Arrays,
-    area: &'a Activations,
+    area: &'a dyn Values,
     pairing: Pairing,
 }
 
@@ -29,7 +30,7 @@ impl<'a> ArrayTrajectories<'a> {
             n_images: plan.n_images(),
             output_steps: &plan.output_steps,
             readout: readout.map(|planned| (&planned.readout, planned.tap.as_str(), planned.delay)),
-            digest: plan.about.dataset_digest.clone().unwrap_or_default(),
+            digest: arrays.digest.clone(),
         };
         Ok(Self { arrays, area: arrays.area(&tap.area)?, pairing: Pairing::new(recorded, tap, spatial)? })
     }
@@ -100,7 +101,8 @@ impl TrajectorySource for ArrayTrajectories<'_> {
     /// The numbers themselves, and those of the area as they are read and put in order.
     fn bytes_of(&self, n_images: usize) -> usize {
         let about = &self.pairing.description;
-        4 * n_images * (about.n_steps * (about.n_units + about.classes.len()) + 2 * self.area.n_values())
+        let as_read: usize = self.area.shape()[1..].iter().product();
+        4 * n_images * (about.n_steps * (about.n_units + about.classes.len()) + 2 * as_read)
     }
 }
 

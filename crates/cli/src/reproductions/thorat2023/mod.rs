@@ -225,7 +225,7 @@ fn told(
         properties: properties.as_ref(),
         long: &stores(&|recording| recording.limit.is_some()),
         jacobians: &jacobians,
-        claims: Claims { stores: &all, against },
+        claims: Claims { stores: Some(&all), against },
     };
     let shown = stores(&|recording| recording.limit.is_none());
     let analyzed = analyze(&shown, &how, &study.out.join("results"), console)?;

@@ -1,0 +1,47 @@
+"""What the tests share: a toy network's trajectories, and the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import redyn
+
+N_IMAGES, N_STEPS, N_UNITS, N_CLASSES = 60, 5, 8, 4
+
+
+@pytest.fixture(scope="session")
+def toy() -> SimpleNamespace:
+    """A network that makes up its mind: representations drift to the readout vector of their class."""
+    draw = np.random.default_rng(7)
+    readout = draw.normal(size=(N_CLASSES, N_UNITS)).astype(np.float32)
+    labels = np.arange(N_IMAGES) % N_CLASSES
+    start = draw.normal(size=(N_IMAGES, N_UNITS)) * 2.0
+    drift = readout[labels] + draw.normal(size=(N_IMAGES, N_UNITS)) * 0.4
+    share = np.linspace(0.1, 1.0, N_STEPS)[None, :, None]
+    representations = (start[:, None] * (1 - share) + drift[:, None] * share).astype(np.float32)
+    bias = np.zeros(N_CLASSES, dtype=np.float32)
+    return SimpleNamespace(representations=representations, labels=labels, readout=readout, bias=bias)
+
+
+@pytest.fixture(scope="session")
+def trajectories(toy: SimpleNamespace) -> redyn.Trajectories:
+    return redyn.Trajectories(toy.representations, toy.labels, readout=toy.readout, name="toy", area="it")
+
+
+@pytest.fixture(scope="session")
+def store(trajectories: redyn.Trajectories, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "toy.zarr"
+    trajectories.save(path)
+    return path
+
+
+def command(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
+    """The command line, as Python starts it."""
+    line = [sys.executable, "-m", "redyn", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, **how)  # type: ignore[call-overload]
