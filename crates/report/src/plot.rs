@@ -283,6 +283,17 @@ impl Plot {
         self.x.range(values)
     }
 
+    /// Marks of the horizontal axis: as many as stand side by side.
+    fn x_marks(&self, range: [f64; 2], room: f64) -> Vec<(f64, String)> {
+        let fits = |marks: &[(f64, String)]| {
+            let words = marks.iter().map(|(_, words)| font::width(words, 11.0, Weight::Regular));
+            words.fold(0.0, f64::max) + 5.0 <= room / marks.len().max(1) as f64
+        };
+        let most = (room / 24.0).max(2.0) as usize;
+        let fewer = (2..=most).rev().map(|wanted| self.x.marks(range, wanted)).find(|marks| fits(marks));
+        fewer.unwrap_or_else(|| self.x.marks(range, 2))
+    }
+
     /// Draw in a box of this size, axes and labels included.
     pub(crate) fn draw(&self, width: f64, height: f64) -> Scene {
         let mut scene = Scene::new(width, height);
@@ -302,7 +313,7 @@ impl Plot {
         let right = right.fold(12.0, f64::max);
         let x_range = self.x_range();
         let inner = width - left - right;
-        let x_marks = self.x.marks(x_range, (inner / 24.0).max(2.0) as usize);
+        let x_marks = self.x_marks(x_range, inner);
         let slot = inner / x_marks.len().max(1) as f64;
         let named = matches!(self.x.ticks, Ticks::Names(_));
         let longest =
@@ -560,6 +571,15 @@ mod tests {
         let places = apart(&[10.0, 11.0, 12.0, 60.0], 13.0, [0.0, 60.0]);
         assert!(places.windows(2).all(|pair| pair[1] - pair[0] >= 13.0 - 1e-9), "{places:?}");
         assert!(places[3] <= 60.0);
+    }
+
+    #[test]
+    fn words_under_an_axis_do_not_run_into_one_another() {
+        let plot = Plot::new(Axis::new("x", "").including(-0.034).including(0.034), Axis::new("y", ""));
+        let marks = plot.x_marks([-0.034, 0.034], 300.0);
+        let widest =
+            marks.iter().map(|(_, words)| font::width(words, 11.0, Weight::Regular)).fold(0.0, f64::max);
+        assert!(marks.len() > 2 && marks.len() as f64 * widest < 300.0, "{marks:?}");
     }
 
     #[test]
