@@ -22,6 +22,9 @@ def hello(request):
             about["gpus"] = [
                 torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())
             ]
+    if request["module"] == "rsatoolbox":
+        importlib.import_module("rsatoolbox")
+        about["rsatoolbox"] = importlib.import_module("importlib.metadata").version("rsatoolbox")
     try:
         about["scipy"] = importlib.import_module("scipy").__version__
     except ImportError:

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Analyses(Options),
     /// Decoding and augmentation against training; the store against plain files
     Data(Options),
+    /// RDMs, their comparisons and bootstraps against rsatoolbox
+    Rdm(Options),
     /// One task in a process of its own, for its peak memory
     #[command(hide = true)]
     Child { task: String },

@@ -20,6 +20,7 @@ mod measure;
 mod network;
 mod ours;
 mod peer;
+mod rdm;
 mod record;
 mod synthetic;
 
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Network(options) => network::run(&options),
         Command::Analyses(options) => analyses::run(&options),
         Command::Data(options) => data::run(&options),
+        Command::Rdm(options) => rdm::run(&options),
         Command::Child { task } => child::carry_out(&task),
     }
 }
