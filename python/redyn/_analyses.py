@@ -10,15 +10,18 @@ import inspect
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from redyn import _redyn
 from redyn._errors import InputError
-from redyn._options import options_of
+from redyn._options import DEFAULTS, Choices, options_of
 from redyn._progress import bar
 from redyn._results import Result
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Analysis(NamedTuple):
@@ -56,6 +59,11 @@ PARAMETERS = '''\
         or 1), and whether it may have been given, and left, before.
     replicates, level, seed
         Bootstrap replicates and permutations, the share of them inside an interval, and their seed.
+    rdm_metric, rdm_scaling, rdm_comparison, rdm_images
+        How RDMs are made (`correlation`, `cosine`, `euclidean`; of `raw` values, or scaled `over_steps` or
+        `within_step`) and compared (`spearman`, `pearson`, `kendall`, `cosine`), and of how many images.
+    folds
+        Parts in which the trials of a recording are dealt, where a readout is fitted to it.
     memory
         For trajectories: bytes, or "256M". No result depends on it.
     progress
@@ -72,16 +80,11 @@ def analyse(
     lesions: Mapping[str, Any] | None = None,
     jacobians: str | os.PathLike[str] | None = None,
     properties: Any = None,
-    minimum_run: int = 2,
-    allow_return: bool = False,
-    replicates: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-    memory: int | str = "256M",
     progress: bool | None = None,
+    **choices: Unpack[Choices],
 ) -> Result:
     """Run the analysis of this name."""
-    options = options_of(minimum_run, allow_return, replicates, level, seed, memory)
+    options = options_of(choices)
     view = view_of(trajectories)
     is_file = isinstance(properties, (str, os.PathLike))
     beside = {
@@ -124,10 +127,11 @@ def _of(entry: Analysis, first: str) -> Callable[..., Result]:
         return analyse(trajectories, entry.name, **choices)
 
     parameters = inspect.signature(analyse).parameters.values()
-    chosen = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    given = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
+    chosen = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=of) for name, of in DEFAULTS.items()]
     subject = inspect.Parameter(first, inspect.Parameter.POSITIONAL_ONLY)
     run.__name__ = run.__qualname__ = entry.name
-    run.__signature__ = inspect.Signature([subject, *chosen], return_annotation="Result")  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature([subject, *given, *chosen], return_annotation="Result")  # type: ignore[attr-defined]
     run.__doc__ = (
         f"{entry.title}: {entry.summary}.\n\n{entry.description}\n\n"
         f"{inspect.cleandoc(PARAMETERS)}\n\nReference: {entry.reference}\n"

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from redyn._analyses import ANALYSES
+from redyn._options import Choices
 
 _HEAD = '''\
 # Made by `python -m redyn._stubs`.
@@ -41,14 +42,8 @@ _CHOICES = '''\
     lesions: Mapping[str, Trajectories] | None = ...,
     jacobians: str | os.PathLike[str] | None = ...,
     properties: Any = ...,
-    minimum_run: int = ...,
-    allow_return: bool = ...,
-    replicates: int = ...,
-    level: float = ...,
-    seed: int = ...,
-    memory: int | str = ...,
     progress: bool | None = ...,
-'''
+''' + "".join(f"    {name}: {kind.__forward_arg__} = ...,\n" for name, kind in Choices.__annotations__.items())
 
 
 def stub() -> str:

@@ -11,15 +11,18 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redyn import _redyn
 from redyn._analyses import ANALYSES, view_of
 from redyn._errors import InputError
-from redyn._options import options_of
+from redyn._options import Choices, options_of
 from redyn._progress import bar
 from redyn._results import Record, Result, Table, lifted
 from redyn._trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Claims:
@@ -124,13 +127,8 @@ def analyze(
     only: Sequence[str] = (),
     jacobians: Sequence[str | os.PathLike[str]] = (),
     properties: str | os.PathLike[str] | None = None,
-    minimum_run: int = 2,
-    allow_return: bool = False,
-    replicates: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-    memory: int | str = "256M",
     progress: bool | None = None,
+    **choices: Unpack[Choices],
 ) -> Results:
     """Every analysis that the data allow, of one or several networks, and the published claims.
 
@@ -139,7 +137,7 @@ def analyze(
     those of each analysis.
     """
     views = _views(trajectories)
-    options = options_of(minimum_run, allow_return, replicates, level, seed, memory)
+    options = options_of(choices)
     given = {
         "jacobians": [jacobians] if isinstance(jacobians, (str, os.PathLike)) else list(jacobians),
         "properties": properties,
@@ -158,17 +156,12 @@ def analyze(
 def claims(
     trajectories: Trajectories | Iterable[Trajectories],
     *,
-    minimum_run: int = 2,
-    allow_return: bool = False,
-    replicates: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-    memory: int | str = "256M",
     progress: bool | None = None,
+    **choices: Unpack[Choices],
 ) -> Claims:
     """Hold trajectories against the published claims: holds, reversed or undecided."""
     views = _views(trajectories)
-    options = options_of(minimum_run, allow_return, replicates, level, seed, memory)
+    options = options_of(choices)
     with bar("claims", sum(len(view.labels()) for view in views), progress) as told:
         found = json.loads(_redyn.judge(views, options, told))
     return Claims(found["judged"], found["tables"])
@@ -179,11 +172,13 @@ def report(
     path: str | os.PathLike[str] = "report.html",
     *,
     title: str = "Representation dynamics",
-    **choices: Any,
+    progress: bool | None = None,
+    only: Sequence[str] = (),
+    **choices: Unpack[Choices],
 ) -> Path:
     """Analyze trajectories and write the report: one page if `path` ends in `.html`, else a folder of page,
-    figures and data. Results of `redyn.analyze` are taken as they are; further choices are its."""
-    results = of if isinstance(of, Results) else analyze(of, **choices)
+    figures and data. Results of `redyn.analyze` are taken as they are; all else goes to it."""
+    results = of if isinstance(of, Results) else analyze(of, only=only, progress=progress, **choices)
     return results.report(path, title)
 
 

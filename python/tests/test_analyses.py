@@ -97,6 +97,8 @@ def test_a_twin_controls_and_properties_are_given_by_name(toy: SimpleNamespace) 
         (dict(minimum_run=3), "`minimum_run` is 3"),
         (dict(replicates=-1), "neither may be below 0"),
         (dict(memory="much"), "`much` is no amount of memory"),
+        (dict(rdm_metric="correlatoin"), "`rdm_metric` is `correlatoin`"),
+        (dict(folds=1), "`folds` is 1"),
         (dict(untrained=3), "trajectories are needed, not int"),
         (dict(properties={"size": [1.0, 2.0]}), "property `size` has shape (2,), there are 60 images"),
     ],
@@ -115,6 +117,22 @@ def test_what_the_data_do_not_allow_is_an_error_with_a_hint(toy: SimpleNamespace
     with pytest.raises(redyn.InputError, match="`plain` has no linear readout, which `boundary` reads") as caught:
         without.boundary()
     assert caught.value.hint
+
+
+def test_choices_are_the_command_lines(trajectories: redyn.Trajectories, store: Path, tmp_path: Path) -> None:
+    line = "--rdm-metric euclidean --rdm-scaling over-steps --rdm-comparison kendall --rdm-images 12 --minimum-run 1"
+    said = command("analyze", store, "--only", "rdm_movie,stable_step", "--out", tmp_path, "--replicates", 0, *line.split())
+    assert said.returncode == 0, said.stderr
+    there = json.loads((tmp_path / "results.json").read_text())["results"]
+    choices: dict[str, Any] = dict(
+        rdm_metric="euclidean", rdm_scaling="over_steps", rdm_comparison="kendall", rdm_images=12, minimum_run=1
+    )
+    for finding in there["networks"][0]["findings"]:
+        found = getattr(trajectories, finding.pop("analysis"))(replicates=0, **choices)
+        assert equal(found.values, lifted(finding))
+        assert equal(found.about.options, lifted(there["options"]))
+    with pytest.raises(TypeError, match="there is no choice `replicas`"):
+        trajectories.accuracy(replicas=3)
 
 
 def test_results_do_not_depend_on_memory(trajectories: redyn.Trajectories) -> None:

@@ -109,10 +109,12 @@ mod tests {
     use crate::tests::{toy_block, toy_plan, write_toy};
     use crate::{Outputs, Spatial, Store, Work};
 
+    type Boxed = Box<dyn Values>;
+
     /// The arrays of the toy store, in memory.
-    fn toy(plan: &StorePlan) -> (Vec<Box<dyn Values>>, Option<Box<dyn Values>>) {
+    fn toy(plan: &StorePlan) -> (Vec<Boxed>, Option<Boxed>) {
         let block = toy_block(plan, 0..plan.n_images());
-        let boxed = |values: ArrayD<f32>| Box::new(values) as Box<dyn Values>;
+        let boxed = |values: ArrayD<f32>| Box::new(values) as Boxed;
         let outputs = block.data().outputs.to_owned().into_dyn();
         (block.taps.into_iter().map(boxed).collect(), Some(boxed(outputs)))
     }
@@ -144,13 +146,13 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named_with_both_shapes() {
-        let refusal = |change: &dyn Fn(&mut StorePlan, &mut Vec<Box<dyn Values>>)| {
+        let refusal = |change: &dyn Fn(&mut StorePlan, &mut Vec<Boxed>)| {
             let mut plan = toy_plan(4, 2);
             let (mut taps, outputs) = toy(&plan);
             change(&mut plan, &mut taps);
             Arrays::in_memory(plan, taps, outputs).map(|_| ()).unwrap_err().to_string()
         };
-        let fill = |value: f32| -> Box<dyn Values> {
+        let fill = |value: f32| -> Boxed {
             let mut values = ArrayD::zeros(vec![4, 3, 4]);
             values[[2, 1, 3]] = value;
             Box::new(values)
