@@ -68,6 +68,21 @@ fn with_bias(x: Tensor<4>, bias: Option<&&Weight>) -> Tensor<4> {
     }
 }
 
+/// Weights of one value each.
+fn scalars(weights: &[&Weight]) -> Vec<Tensor<4>> {
+    weights.iter().map(|weight| weight.values.clone()).collect()
+}
+
+/// Two values with as many images each.
+fn together(both: [Tensor<4>; 2]) -> [Tensor<4>; 2] {
+    let [first, second] = both.each_ref().map(Tensor::dims);
+    let images = first[0].max(second[0]);
+    both.map(|x| {
+        let [_, height, width, channels] = x.dims();
+        x.expand([images, height, width, channels])
+    })
+}
+
 fn affine(weights: &[&Weight]) -> [Tensor<4>; 2] {
     [0, 1].map(|index| weights[index].values.clone())
 }
@@ -193,7 +208,8 @@ impl Engine for Burn {
             Op::ConvTranspose(conv) => {
                 let [_, height, width, _] = inputs[0].0.dims();
                 let kernel = weights[0].values.clone();
-                let y = Window::from(conv).scatter(inputs[0].0.clone(), kernel, [2 * height, 2 * width]);
+                let sides = [conv.stride * height, conv.stride * width];
+                let y = Window::from(conv).scatter(inputs[0].0.clone(), kernel, sides);
                 with_bias(y, weights.get(1))
             }
             Op::Linear { .. } => {
@@ -235,11 +251,14 @@ impl Engine for Burn {
             Op::Line { factor, offset } => {
                 wide(inputs[0]).mul_scalar(factor.value()).add_scalar(offset.value())
             }
-            Op::Gain(_) => {
-                let factors: Vec<_> = weights.iter().map(|weight| weight.values.clone()).collect();
-                pointwise::gain(wide(inputs[0]), &factors)
-            }
+            Op::Gain(_) => pointwise::gain(wide(inputs[0]), &scalars(weights)),
             Op::Multiply => wide(inputs[0]) * wide(inputs[1]),
+            Op::MoreConfident(_) => {
+                let both = together([wide(inputs[0]), wide(inputs[1])]);
+                let second = pointwise::is_second(both.clone(), &scalars(weights));
+                let [first, other] = both;
+                first.mask_where(second, other)
+            }
             Op::Concat => {
                 let batch = inputs.iter().map(|input| input.0.dims()[0]).max().expect("it has inputs");
                 let each = |input: &&Value| {
@@ -377,7 +396,7 @@ impl Engine for Burn {
                 vec![wanted[0].then(|| full().mul_scalar(factor.value()))]
             }
             Op::Gain(_) => {
-                let factors: Vec<_> = weights.iter().map(|weight| weight.values.clone()).collect();
+                let factors = scalars(weights);
                 let x = wide(input(0));
                 let found = pointwise::gain_gradients(x.clone(), factors.len(), full());
                 gradients.iter_mut().zip(found).for_each(|(gradient, found)| gradient.add(found));
@@ -388,6 +407,15 @@ impl Engine for Burn {
                 .zip(wanted)
                 .map(|(other, wanted)| wanted.then(|| full() * wide(input(other))))
                 .collect(),
+            Op::MoreConfident(_) => {
+                let both = together([wide(input(0)), wide(input(1))]);
+                let second = pointwise::is_second(both, &scalars(weights));
+                let out = [second.clone(), second.bool_not()];
+                out.into_iter()
+                    .zip(wanted)
+                    .map(|(out, wanted)| wanted.then(|| full().mask_fill(out, 0.0)))
+                    .collect()
+            }
             Op::Concat => {
                 let mut from = 0;
                 let own = |(shape, wanted): (&Shape, &bool)| {

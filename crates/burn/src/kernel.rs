@@ -26,8 +26,8 @@ impl From<Conv> for Window {
 
 /// Those of the convolution whose adjoint it is.
 impl From<ConvTranspose> for Window {
-    fn from(ConvTranspose { kernel, .. }: ConvTranspose) -> Self {
-        Self { kernel, stride: 2, padding: Padding::even(kernel / 2), groups: 1 }
+    fn from(ConvTranspose { kernel, stride, .. }: ConvTranspose) -> Self {
+        Self { kernel, stride, padding: Padding::even(kernel / 2), groups: 1 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Functions of one value.
 
-use burn_tensor::{Tensor, activation};
+use burn_tensor::{Bool, Tensor, activation};
 use redyn_engine::{Activation, Curve};
 
 /// `max(x, 0)`, NaN staying NaN: Burn's own lets a GPU turn it into 0.
@@ -79,4 +79,24 @@ pub(crate) fn gain_gradients(x: Tensor<4>, factors: usize, dy: Tensor<4>) -> Vec
     }
     let not_below = x.greater_equal_elem(0.0);
     [not_below.clone(), not_below.bool_not()].map(|out| sum(product.clone().mask_fill(out, 0.0))).into()
+}
+
+/// Whether the second of two vectors is more confident, at every place of it: `max softmax(β x)`, at
+/// most `θ` if there is one. What is not a number is kept, so that it stays visible.
+pub(crate) fn is_second(both: [Tensor<4>; 2], weights: &[Tensor<4>]) -> Tensor<4, Bool> {
+    let dims = both[0].dims();
+    let [kept, other] = both.map(|x| {
+        let largest = x.clone().max_dim(3);
+        let shares = ((x - largest) * weights[0].clone()).exp();
+        let confidence = shares.clone().max_dim(3) / shares.sum_dim(3);
+        match weights.get(1) {
+            Some(cap) => {
+                let cap = cap.clone().expand(confidence.dims());
+                confidence.clone().mask_where(confidence.greater(cap.clone()), cap)
+            }
+            None => confidence,
+        }
+    });
+    let appears = other.clone().is_nan().bool_and(kept.clone().is_nan().bool_not());
+    other.greater(kept).bool_or(appears).expand(dims)
 }

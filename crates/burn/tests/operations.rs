@@ -3,8 +3,8 @@
 use redyn_burn::{Burn, Device, Kind};
 use redyn_core::random::Stream;
 use redyn_engine::{
-    Activation, Bias, Constant, Conv, ConvTranspose, Cpu, Curve, Engine, Gain, Interaction, Kernels, Op,
-    Padding, Precision, Rescaling, Saved, Shape, Statistics, Windows,
+    Activation, Bias, Confidence, Constant, Conv, ConvTranspose, Cpu, Curve, Engine, Gain, Interaction,
+    Kernels, Op, Padding, Precision, Rescaling, Saved, Shape, Statistics, Windows,
 };
 
 /// Largest difference allowed, in units of the largest value: rounding of sums of some
@@ -161,8 +161,15 @@ fn kernels() -> Vec<Case> {
             let op = Op::Conv(Conv { channels: 6, kernel, stride, padding, groups, bias: Bias::PerChannel });
             cases.push(Case::new(op, &[(Shape::map(8, 7, 6), batch)]));
         }
-        for (kernel, bias) in [(3, Bias::Absent), (5, Bias::PerChannel), (1, Bias::Absent)] {
-            let op = Op::ConvTranspose(ConvTranspose { channels: 4, kernel, bias });
+        for (kernel, stride, bias) in [
+            (3, 2, Bias::Absent),
+            (5, 2, Bias::PerChannel),
+            (1, 2, Bias::Absent),
+            (3, 1, Bias::PerChannel),
+            (5, 1, Bias::Absent),
+            (1, 1, Bias::Absent),
+        ] {
+            let op = Op::ConvTranspose(ConvTranspose { channels: 4, kernel, stride, bias });
             cases.push(Case::new(op, &[(Shape::map(5, 3, 6), batch)]));
         }
         for bias in [Bias::Absent, Bias::PerChannel] {
@@ -227,6 +234,11 @@ fn others() -> Vec<Case> {
     }
     for batches in [[2, 2], [1, 2], [2, 1], [1, 1]] {
         cases.push(Case::new(Op::Multiply, &batches.map(|batch| (map, batch))));
+        for (how, weights) in [(Confidence::Whole, &[2.0][..]), (Confidence::Capped, &[2.0, 0.35])] {
+            let mut case = Case::new(Op::MoreConfident(how), &batches.map(|batch| (Shape::vector(5), batch)));
+            case.weights.iter_mut().zip(weights).for_each(|((_, own), &value)| own[0] = value);
+            cases.push(case);
+        }
         let inputs = [(map, batches[0]), (Shape { channels: 2, ..map }, batches[1])];
         cases.push(Case::new(Op::Concat, &inputs));
     }
@@ -250,7 +262,7 @@ fn what_all_images_share_receives_the_sum_of_their_gradients() {
     let map = Shape::map(4, 6, 5);
     for (op, shape) in [
         (conv(3, 3, 1, 1, Bias::PerChannel), map),
-        (Op::ConvTranspose(ConvTranspose { channels: 2, kernel: 3, bias: Bias::Absent }), map),
+        (Op::ConvTranspose(ConvTranspose { channels: 2, kernel: 3, stride: 2, bias: Bias::Absent }), map),
         (Op::Linear { channels: 3, bias: Bias::PerChannel }, Shape::vector(8)),
         (tiles(2), map),
         (Op::AveragePool, map),

@@ -80,8 +80,9 @@ fn main() {
     let batch = arguments.first().and_then(|batch| batch.parse().ok()).unwrap_or(16);
     let which = arguments.get(1).map(String::as_str);
     let conv = |channels, kernel| Op::Conv(Conv::same(channels, kernel, Bias::Absent));
-    let transposed =
-        |channels, kernel| Op::ConvTranspose(ConvTranspose { channels, kernel, bias: Bias::Absent });
+    let transposed = |channels, kernel| {
+        Op::ConvTranspose(ConvTranspose { channels, kernel, stride: 2, bias: Bias::Absent })
+    };
     let large = [
         (conv(32, 3), Shape::map(64, 64, 3)),
         (conv(64, 3), Shape::map(64, 64, 32)),

@@ -19,9 +19,11 @@ impl Case {
         let (op, side, gradient) = match name {
             "3x3" => (conv(3), 16, false),
             "5x5" => (conv(5), 8, false),
-            "transposed" => {
-                (Op::ConvTranspose(ConvTranspose { channels: 64, kernel: 3, bias: Bias::Absent }), 8, false)
-            }
+            "transposed" => (
+                Op::ConvTranspose(ConvTranspose { channels: 64, kernel: 3, stride: 2, bias: Bias::Absent }),
+                8,
+                false,
+            ),
             "gradient" => (conv(3), 16, true),
             _ => return None,
         };

@@ -17,8 +17,8 @@ mod shape;
 pub use cpu::{Cpu, Kernels};
 pub use engine::{Engine, Saved, Stage, Staged, Tangents};
 pub use op::{
-    Activation, Bias, Constant, Conv, ConvTranspose, Curve, Gain, Interaction, LAYER_NORM_EPSILON, Op,
-    OpError, Padding, Reads, Rescaling, Statistics, Windows,
+    Activation, Bias, Confidence, Constant, Conv, ConvTranspose, Curve, Gain, Interaction,
+    LAYER_NORM_EPSILON, Op, OpError, Padding, Reads, Rescaling, Statistics, Windows,
 };
 pub use precision::Precision;
 pub use shape::Shape;

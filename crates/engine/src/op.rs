@@ -91,10 +91,10 @@ impl Windows {
     }
 }
 
-/// A transposed convolution of stride 2 that doubles height and width: kernel
-/// `2·padding + 1`, output padding 1 in `PyTorch`'s words.
+/// A transposed convolution that multiplies height and width by its stride: kernel
+/// `2·padding + 1`, output padding `stride − 1` in `PyTorch`'s words.
 ///
-/// `y[o, Y, X] = b[o] + Σ_{i, ky, kx} W[i, o, ky, kx] · x[i, (Y + p − ky) / 2, (X + p − kx) / 2]`,
+/// `y[o, Y, X] = b[o] + Σ_{i, ky, kx} W[i, o, ky, kx] · x[i, (Y + p − ky) / stride, (X + p − kx) / stride]`,
 /// only where both indices are whole and inside the map.
 ///
 /// Weights as checkpoints store them: `W [in, out, kernel, kernel]`, then `b [out]`.
@@ -104,6 +104,8 @@ pub struct ConvTranspose {
     pub channels: usize,
     /// Side of the square kernel: odd.
     pub kernel: usize,
+    /// Distance between what neighbours are spread over.
+    pub stride: usize,
     /// Whether a bias is added.
     pub bias: Bias,
 }
@@ -163,6 +165,15 @@ pub enum Gain {
     Common,
     /// The sign: a factor for values below 0, then one for the others.
     BySign,
+}
+
+/// How far confidence counts in a choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Confidence {
+    /// All the way.
+    Whole,
+    /// Up to a learned threshold: nothing is more confident than what has reached it.
+    Capped,
 }
 
 /// How recurrent drives meet the bottom-up drive.
@@ -247,6 +258,12 @@ pub enum Op {
     Gain(Gain),
     /// The product of two inputs of one shape, value by value.
     Multiply,
+    /// Of two vectors the more confident one, image by image; the first if both are alike.
+    ///
+    /// The confidence of `x` is `max softmax(β x)` in f32, above `θ` where that is
+    /// [capped](Confidence::Capped) it is `θ`. Weights: `β [1]`, then `θ [1]` if there is one. They
+    /// have no gradient: the choice changes with them in jumps.
+    MoreConfident(Confidence),
     /// Maps of one height and width on top of each other: channels in the order of the inputs.
     Concat,
     /// `count` channels from `from` on.
@@ -359,6 +376,7 @@ impl Op {
             Self::Scale(_) | Self::Line { .. } => "scale",
             Self::Gain(_) => "gain",
             Self::Multiply => "multiply",
+            Self::MoreConfident(_) => "more confident",
             Self::Concat => "concatenate",
             Self::Channels { .. } => "channels",
             Self::Resize { .. } => "resize",
@@ -392,7 +410,7 @@ impl Op {
             }
             Self::ConvTranspose(conv) => {
                 let x = one()?;
-                Ok(Shape::map(2 * x.height, 2 * x.width, conv.channels))
+                Ok(Shape::map(conv.stride * x.height, conv.stride * x.width, conv.channels))
             }
             Self::Linear { channels, .. } => {
                 let x = one()?;
@@ -423,7 +441,7 @@ impl Op {
                     None => Ok(first),
                 }
             }
-            Self::Multiply => match *inputs {
+            Self::Multiply | Self::MoreConfident(_) => match *inputs {
                 [first, other] if first == other => Ok(first),
                 [first, other] => Err(OpError::Shapes { op, first, other }),
                 _ => Err(OpError::Arity { op, found: inputs.len(), expected: "2" }),
@@ -481,7 +499,7 @@ impl Op {
             Self::Conv(Conv { channels, kernel, groups, bias, .. }) => {
                 with_bias(vec![channels, input.channels / groups, kernel, kernel], channels, bias)
             }
-            Self::ConvTranspose(ConvTranspose { channels, kernel, bias }) => {
+            Self::ConvTranspose(ConvTranspose { channels, kernel, bias, .. }) => {
                 with_bias(vec![input.channels, channels, kernel, kernel], channels, bias)
             }
             Self::Linear { channels, bias } => with_bias(vec![channels, input.channels], channels, bias),
@@ -489,8 +507,8 @@ impl Op {
             Self::Parameter(shape) => vec![channels_first(shape)],
             Self::GroupNorm { rescaling: Rescaling::PerChannel, .. } => vec![vec![input.channels]; 2],
             Self::BatchNorm { .. } => vec![vec![input.channels]; 4],
-            Self::Gain(Gain::Common) => vec![vec![1]],
-            Self::Gain(Gain::BySign) => vec![vec![1]; 2],
+            Self::Gain(Gain::Common) | Self::MoreConfident(Confidence::Whole) => vec![vec![1]],
+            Self::Gain(Gain::BySign) | Self::MoreConfident(Confidence::Capped) => vec![vec![1]; 2],
             _ => Vec::new(),
         }
     }
@@ -525,6 +543,7 @@ impl Op {
             | Self::MaxPool(_)
             | Self::Combine(Interaction::Multiplicative)
             | Self::Multiply
+            | Self::MoreConfident(_)
             | Self::Gain(_)
             | Self::LayerNorm(_)
             | Self::GroupNorm { .. }
@@ -574,7 +593,8 @@ mod tests {
         let cost = |op: Op, input| op.multiply_accumulates(input, op.output(&[input]).unwrap());
         assert_eq!(cost(conv(64), Shape::map(64, 64, 32)), 75_497_472);
         assert_eq!(cost(conv(512), Shape::map(8, 8, 512)), 150_994_944);
-        let top_down = Op::ConvTranspose(ConvTranspose { channels: 128, kernel: 3, bias: Bias::Absent });
+        let top_down =
+            Op::ConvTranspose(ConvTranspose { channels: 128, kernel: 3, stride: 2, bias: Bias::Absent });
         assert_eq!(cost(top_down, Shape::map(16, 16, 256)), 75_497_472);
         assert_eq!(cost(Op::Linear { channels: 100, bias: Bias::Absent }, Shape::vector(512)), 51_200);
     }

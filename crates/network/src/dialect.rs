@@ -21,6 +21,10 @@ pub enum Role {
     NegativeGain,
     /// The factor of the others.
     PositiveGain,
+    /// The factor of values before the softmax that measures confidence.
+    Sharpness,
+    /// The confidence beyond which there is none.
+    Threshold,
 }
 
 impl Role {
@@ -30,6 +34,7 @@ impl Role {
             Op::BatchNorm { .. } => &[Self::Weight, Self::Bias, Self::RunningMean, Self::RunningVariance],
             Op::Gain(redyn_engine::Gain::Common) => &[Self::Gain],
             Op::Gain(redyn_engine::Gain::BySign) => &[Self::NegativeGain, Self::PositiveGain],
+            Op::MoreConfident(_) => &[Self::Sharpness, Self::Threshold],
             _ => &[Self::Weight, Self::Bias],
         }
     }
@@ -46,6 +51,11 @@ pub enum Init {
     Zeros,
     /// All one.
     Ones,
+    /// All alike.
+    Constant {
+        /// The value.
+        value: f32,
+    },
     /// Uniform in `[−bound, bound)`.
     Uniform {
         /// Largest magnitude.
@@ -131,6 +141,8 @@ fn pytorch_name(layer: &str, _: &Op, role: Role) -> String {
         Role::Gain => "scale",
         Role::NegativeGain => "neg_scale",
         Role::PositiveGain => "pos_scale",
+        Role::Sharpness => "beta",
+        Role::Threshold => "threshold",
     };
     format!("{layer}.{word}")
 }

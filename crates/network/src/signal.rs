@@ -4,8 +4,8 @@ use std::cell::Ref;
 
 use redyn_core::Kind;
 use redyn_engine::{
-    Activation, Bias, Constant, Conv, ConvTranspose, Curve, Gain, Interaction, Op, Rescaling, Shape,
-    Statistics, Windows,
+    Activation, Bias, Confidence, Constant, Conv, ConvTranspose, Curve, Gain, Interaction, Op, Rescaling,
+    Shape, Statistics, Windows,
 };
 
 use crate::Sketch;
@@ -53,7 +53,13 @@ impl<'s> Signal<'s> {
     /// Stride-2 transposed convolution that doubles height and width (odd kernel).
     #[must_use]
     pub fn conv_transpose(self, name: &str, channels: usize, kernel: usize, bias: Bias) -> Self {
-        self.then(name, Op::ConvTranspose(ConvTranspose { channels, kernel, bias }))
+        self.convolve_transposed(name, ConvTranspose { channels, kernel, stride: 2, bias })
+    }
+
+    /// Transposed convolution of any kind.
+    #[must_use]
+    pub fn convolve_transposed(self, name: &str, conv: ConvTranspose) -> Self {
+        self.then(name, Op::ConvTranspose(conv))
     }
 
     /// Matrix product of a vector.
@@ -162,6 +168,12 @@ impl<'s> Signal<'s> {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.combine(Interaction::Additive, &[Some(other)])
+    }
+
+    /// This vector, or another one where that is more confident.
+    #[must_use]
+    pub fn or_more_confident(self, other: Self, name: &str, how: Confidence) -> Self {
+        self.sketch.apply(name, Op::MoreConfident(how), &[self, other])
     }
 
     /// Further channels on top of this signal's.

@@ -31,6 +31,7 @@ impl Weights {
             let data = match parameter.init {
                 Init::Zeros => vec![0.0; n],
                 Init::Ones => vec![1.0; n],
+                Init::Constant { value } => vec![value; n],
                 Init::Uniform { bound } => (0..n).map(|_| stream.between(-bound, bound) as f32).collect(),
                 Init::Normal { deviation } => (0..n).map(|_| (deviation * stream.normal()) as f32).collect(),
             };

@@ -26,7 +26,7 @@ pub(crate) const ALEXNET: Entry = Entry {
     summary: "AlexNet, a feed-forward control without normalisation",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::PYTORCH,
+    published: Published::pytorch(|evidence| evidence.classes(&["classifier.6.weight"])),
     settings: || Scale::settings(224, 1000),
     build,
 };

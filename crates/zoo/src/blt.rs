@@ -28,7 +28,7 @@ use crate::{Card, Crop, Entry, Network, Parity, Preprocessing, ReadoutCard, Valu
 const CITATION: &str = "Thorat, Doerig & Kietzmann (2023), Characterising representation dynamics in recurrent neural networks for object recognition, arXiv:2308.12435";
 const ORIGIN: &str = "KietzmannLab/BLT-pytorch-CCN23 @f8505a9";
 
-const PUBLISHED: Published = Published { infer: checkpoint::infer, ..Published::PYTORCH };
+const PUBLISHED: Published = Published::pytorch(checkpoint::infer);
 
 /// 64 pixels, 3 × 3 kernels.
 pub(crate) const BLT64: Entry = Entry {
@@ -224,7 +224,7 @@ impl Blt {
         if top_down {
             sketch.unused(
                 "v1.top_down",
-                &Op::ConvTranspose(ConvTranspose { channels, kernel, bias }),
+                &Op::ConvTranspose(ConvTranspose { channels, kernel, stride: 2, bias }),
                 shapes[1],
             );
         }

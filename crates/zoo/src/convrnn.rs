@@ -19,14 +19,21 @@
 //! object recognition, Neural Computation 34(8); code `neuroailab/convrnns` @b76a44d.
 //!
 //! As published: the shallow cells have no biases; `tau_bias` and `gate_bias` of the intermediate
-//! network's configuration are not applied; the blank after the image is 0.5 in normalised space,
+//! network's configuration are not applied; a decoder begins a step after an image can have arrived,
+//! and of equally confident steps takes the first; the blank after the image is 0.5 in normalised space,
 //! which is no grey. `memory_decay` is 0, frozen and of no effect.
 //!
-//! DIFFERENCE: a batch of one image works. Steps count from the first, which no image has reached.
+//! With a decoder the readout of a step is what the network would answer if it ended there: the logits
+//! of the most confident step so far (`_tmaxconf`), or of the first whose confidence, the largest
+//! softmax, reaches a threshold (`_dthresh`; while none has, the most confident). The logits of the
+//! step itself are the tap `imnetds`.
+//!
+//! DIFFERENCE: a batch of one image works. Steps count from the first, which no image has reached. The
+//! sharpness of a decoder, which no gradient reaches there either, starts at 1 and not at random.
 
 pub(crate) mod cells;
 
-use redyn_engine::{Bias, Conv, Curve, Gain, Op, Padding, Shape, Windows};
+use redyn_engine::{Bias, Confidence, Conv, Curve, Gain, Op, Padding, Shape, Windows};
 use redyn_network::{Area, Dialect, Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
 use crate::published::Published;
@@ -47,16 +54,18 @@ pub(crate) const RGC_SHALLOW: Entry = Entry {
     summary: "ConvRNN of 5 layers with reciprocal gated cells",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::TENSORFLOW,
+    published: Published::tensorflow(|evidence| {
+        evidence.classes(&["tnn_model/imnetds/pre_1/weights", "tnn_model/imnetds/pre_3/weights"])
+    }),
     settings: || settings("12"),
-    build: |spec| build(spec, Depth::Shallow, 16),
+    build: |spec| build(spec, Depth::Shallow, Reading::steps(16)),
 };
 
 /// Ten layers.
 pub(crate) const RGC_INTERMEDIATE: Entry = Entry {
     name: "rgc_intermediate",
     summary: "ConvRNN of 10 layers with reciprocal gated cells and long feedback",
-    build: |spec| build(spec, Depth::Intermediate, 17),
+    build: |spec| build(spec, Depth::Intermediate, Reading::steps(17)),
     ..RGC_SHALLOW
 };
 
@@ -65,7 +74,31 @@ pub(crate) const RGC_INTERMEDIATE_T22: Entry = Entry {
     name: "rgc_intermediate_t22",
     summary: "rgc_intermediate for 22 steps, the image there at all of them",
     settings: || settings("never"),
-    build: |spec| build(spec, Depth::Intermediate, 22),
+    build: |spec| build(spec, Depth::Intermediate, Reading::steps(22)),
+    ..RGC_SHALLOW
+};
+
+/// Ten layers, read where they are most confident.
+pub(crate) const RGC_INTERMEDIATE_TMAXCONF: Entry = Entry {
+    name: "rgc_intermediate_tmaxconf",
+    summary: "rgc_intermediate, read out at its most confident step",
+    build: |spec| build(spec, Depth::Intermediate, Reading::steps(17).by(Confidence::Whole)),
+    ..RGC_SHALLOW
+};
+
+/// The same on images that stay.
+pub(crate) const RGC_INTERMEDIATE_T22_TMAXCONF: Entry = Entry {
+    name: "rgc_intermediate_t22_tmaxconf",
+    summary: "rgc_intermediate_t22, read out at its most confident step",
+    build: |spec| build(spec, Depth::Intermediate, Reading::steps(22).by(Confidence::Whole)),
+    ..RGC_INTERMEDIATE_T22
+};
+
+/// Ten layers, read as soon as they are confident.
+pub(crate) const RGC_INTERMEDIATE_DTHRESH: Entry = Entry {
+    name: "rgc_intermediate_dthresh",
+    summary: "rgc_intermediate, read out at its first confident step",
+    build: |spec| build(spec, Depth::Intermediate, Reading::steps(17).by(Confidence::Capped)),
     ..RGC_SHALLOW
 };
 
@@ -90,21 +123,40 @@ enum Depth {
     Intermediate,
 }
 
-fn build(spec: &Spec, depth: Depth, steps: usize) -> Result<Network, ZooError> {
+/// How long a network runs, and what of its logits is read.
+#[derive(Clone, Copy)]
+struct Reading {
+    steps: usize,
+    /// By which confidence a step is chosen; none: every step is read as it is.
+    decoder: Option<Confidence>,
+}
+
+impl Reading {
+    const fn steps(steps: usize) -> Self {
+        Self { steps, decoder: None }
+    }
+
+    const fn by(self, confidence: Confidence) -> Self {
+        Self { decoder: Some(confidence), ..self }
+    }
+}
+
+fn build(spec: &Spec, depth: Depth, reading: Reading) -> Result<Network, ZooError> {
     let scale = Scale::read(spec)?;
     let image_off = image_off(spec)?;
     let drawn = match depth {
         Depth::Shallow => shallow(&scale, image_off),
-        Depth::Intermediate => intermediate(&scale, image_off),
+        Depth::Intermediate => intermediate(&scale, image_off, reading.decoder),
     };
-    network(spec, &scale, (depth, steps), Parity::Verified, drawn)
+    let parity = if reading.decoder.is_none() { Parity::Verified } else { Parity::Unverified };
+    network(spec, &scale, (depth, reading), parity, drawn)
 }
 
 /// A drawn network with its card.
 fn network(
     spec: &Spec,
     scale: &Scale,
-    (depth, steps): (Depth, usize),
+    (depth, reading): (Depth, Reading),
     parity: Parity,
     drawn: Result<Graph, NetworkError>,
 ) -> Result<Network, ZooError> {
@@ -112,7 +164,8 @@ fn network(
     let (last, readout) = match depth {
         // A convolution and the mean of what it gives: no matrix.
         Depth::Shallow => ("conv5", None),
-        Depth::Intermediate => ("conv10", Some("tnn_model/imnetds/pre_3/")),
+        // With a decoder the logits may be those of an earlier step.
+        Depth::Intermediate => ("conv10", reading.decoder.is_none().then_some("tnn_model/imnetds/pre_3/")),
     };
     let card = Card {
         network: spec.to_string(),
@@ -120,7 +173,7 @@ fn network(
         citation: CITATION.into(),
         origin: ORIGIN.into(),
         parity,
-        steps,
+        steps: reading.steps,
         classes: scale.classes,
         image_size: scale.image_size,
         preprocessing: imagenet(scale.image_size),
@@ -143,13 +196,15 @@ fn name(scope: &str, op: &Op, role: Role) -> String {
         Role::Weight if matches!(op, Op::GroupNorm { .. }) => format!("tnn_model/{scope}gamma"),
         Role::Bias if matches!(op, Op::GroupNorm { .. }) => format!("tnn_model/{scope}beta"),
         Role::Gain => format!("tnn_model/{scope}memory_decay"),
+        Role::Sharpness => format!("tnn_model/{scope}softmax_beta"),
+        Role::Threshold => "tnn_model/decoder_threshold".to_owned(),
         Role::Bias => format!("tnn_model/{}bias", scope.trim_end_matches("pointwise_")),
         _ if scope.ends_with("pre_0/") => format!("tnn_model/{scope}weights_basenet"),
         _ => format!("tnn_model/{scope}weights"),
     }
 }
 
-/// Xavier-uniform kernels, no biases, no memory.
+/// Xavier-uniform kernels, no biases, no memory; decoders as they are where they are not trained.
 fn initial(op: &Op, input: Shape, role: Role) -> Init {
     match (op, role) {
         (Op::Conv(conv), Role::Weight) => {
@@ -157,7 +212,8 @@ fn initial(op: &Op, input: Shape, role: Role) -> Init {
             Init::xavier(input.channels / conv.groups * taps, conv.channels / conv.groups * taps)
         }
         (Op::Linear { channels, .. }, Role::Weight) => Init::xavier(input.channels, *channels),
-        (Op::GroupNorm { .. }, Role::Weight) => Init::Ones,
+        (Op::GroupNorm { .. }, Role::Weight) | (_, Role::Sharpness) => Init::Ones,
+        (_, Role::Threshold) => Init::Constant { value: 0.9 },
         _ => Init::Zeros,
     }
 }
@@ -278,17 +334,34 @@ fn decode_shallow(x: Signal<'_>, classes: usize) {
         groups: 1,
         bias: Bias::PerChannel,
     };
-    decode(x.convolve("imnetds/pre_1/", conv).average_pool());
+    decode(x.convolve("imnetds/pre_1/", conv).average_pool(), None);
 }
 
 /// The linear readout of the last map's mean.
-fn decode_intermediate(x: Signal<'_>, classes: usize) {
-    decode(x.average_pool().linear("imnetds/pre_3/", classes, Bias::PerChannel));
+fn decode_intermediate(x: Signal<'_>, classes: usize, decoder: Option<Confidence>) {
+    decode(x.average_pool().linear("imnetds/pre_3/", classes, Bias::PerChannel), decoder);
 }
 
-fn decode(logits: Signal<'_>) {
-    logits.sketch().unused("imnetds/", &Op::Gain(Gain::Common), logits.shape());
-    logits.sketch().tap("readout", logits);
+/// The first of a decoder's steps in the intermediate networks: as published, the one at which an
+/// image first arrives is left out.
+const DECODED_FROM: usize = 11;
+
+/// The logits of every step, or with a decoder those of the most confident step so far.
+fn decode(logits: Signal<'_>, decoder: Option<Confidence>) {
+    let (sketch, shape) = (logits.sketch(), logits.shape());
+    sketch.unused("imnetds/", &Op::Gain(Gain::Common), shape);
+    let Some(confidence) = decoder else {
+        sketch.tap("readout", logits);
+        return;
+    };
+    // Of a summary that the published code computes and does not use.
+    for scope in ["probs/", "alpha/"] {
+        sketch.unused(scope, &Op::MoreConfident(Confidence::Whole), shape);
+    }
+    sketch.tap("imnetds", logits);
+    let readout = sketch.declare("readout", shape);
+    let now = logits.from_step(DECODED_FROM);
+    readout.define(readout.last().or_more_confident(now, "normalize/", confidence).or(now));
 }
 
 fn shallow_cell<'s>(x: Signal<'s>, node: &str, conv: Conv) -> Signal<'s> {
@@ -321,7 +394,11 @@ const INTERMEDIATE: [(usize, bool, &[usize]); 10] = [
     (512, true, &[]),
 ];
 
-fn intermediate(scale: &Scale, image_off: Option<usize>) -> Result<Graph, NetworkError> {
+fn intermediate(
+    scale: &Scale,
+    image_off: Option<usize>,
+    decoder: Option<Confidence>,
+) -> Result<Graph, NetworkError> {
     let sketch = sketch(scale);
     let mut side = scale.image_size.div_ceil(2);
     let mut areas = Vec::new();
@@ -348,7 +425,7 @@ fn intermediate(scale: &Scale, image_off: Option<usize>) -> Result<Graph, Networ
         (below, from) = (areas[index].last(), node);
     }
     sketch.tap("conv10.mean", areas[9].now().average_pool());
-    decode_intermediate(below.edge(Kind::BottomUp, &from, "readout").or_zeros(), scale.classes);
+    decode_intermediate(below.edge(Kind::BottomUp, &from, "readout").or_zeros(), scale.classes, decoder);
     sketch.finish()
 }
 

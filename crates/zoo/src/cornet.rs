@@ -34,7 +34,7 @@ pub(crate) const CORNET_RT: Entry = Entry {
     summary: "CORnet-RT: recurrent areas, a signal climbs one of them per step",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::PYTORCH,
+    published: Published::pytorch(|evidence| evidence.classes(&["decoder.linear.weight"])),
     settings: || Scale::settings(224, 1000),
     build: |spec| build(spec, Variant::Rt),
 };
@@ -91,7 +91,7 @@ fn build(spec: &Spec, variant: Variant) -> Result<Network, ZooError> {
         short: short.into(),
         citation: if variant == Variant::S { CORNET_S.citation } else { CITATION }.into(),
         origin: ORIGIN.into(),
-        parity: if variant == Variant::Rt { Parity::Verified } else { Parity::Unverified },
+        parity: Parity::Verified,
         steps,
         classes: scale.classes,
         image_size: scale.image_size,

@@ -179,7 +179,8 @@ impl Diagnose for ZooError {
             }
             Self::Foreign { nearest: None, .. } => Some("`redyn models list` shows the networks there are".into()),
             Self::Ambiguous { networks, .. } => {
-                Some(format!("say which it is: --model {}", networks.first().map_or("NAME", String::as_str)))
+                let choices: Vec<String> = networks.iter().map(|name| format!("--model {name}")).collect();
+                Some(format!("say which it is: {}", choices.join(" or ")))
             }
             Self::Undecided { choice, .. } => Some(format!("say which it is: --model {choice}")),
             Self::File { source, .. } => Some(file_hint(source)),

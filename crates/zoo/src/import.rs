@@ -223,11 +223,14 @@ impl Candidate {
         candidates.retain(|candidate| candidate.matched() == most);
         let least = candidates.iter().map(|candidate| candidate.rows.len()).min().unwrap_or_default();
         candidates.retain(|candidate| candidate.rows.len() == least);
-        // Alike in every parameter: the longest network's name in the file's name decides.
+        // Alike in every parameter: the longest network's name in the file's name decides, or in
+        // that of its folder (`rgc_intermediate/model.ckpt`).
         let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
+        let folder = checkpoint.path.parent().and_then(Path::file_name).unwrap_or_default();
+        let place = plain(&format!("{} {name}", folder.to_string_lossy()));
         let said = |candidate: &Self| {
             let family = plain(&candidate.network.spec.name);
-            if plain(name).contains(&family) { family.len() } else { 0 }
+            if place.contains(&family) { family.len() } else { 0 }
         };
         let longest = candidates.iter().map(said).max().unwrap_or_default();
         candidates.retain(|candidate| said(candidate) == longest);

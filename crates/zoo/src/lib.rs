@@ -8,6 +8,7 @@
 
 mod alexnet;
 mod blt;
+mod blt_vs;
 mod card;
 pub mod checkpoint;
 mod convrnn;
@@ -53,6 +54,7 @@ pub struct Entry {
 pub const NETWORKS: &[Entry] = &[
     blt::BLT64,
     blt::BLT128,
+    blt_vs::BLT_VS,
     cornet::CORNET_RT,
     cornet::CORNET_R,
     cornet::CORNET_Z,
@@ -65,6 +67,9 @@ pub const NETWORKS: &[Entry] = &[
     convrnn::RGC_SHALLOW,
     convrnn::RGC_INTERMEDIATE,
     convrnn::RGC_INTERMEDIATE_T22,
+    convrnn::RGC_INTERMEDIATE_TMAXCONF,
+    convrnn::RGC_INTERMEDIATE_T22_TMAXCONF,
+    convrnn::RGC_INTERMEDIATE_DTHRESH,
     convrnn::cells::TIMEDECAY_SHALLOW,
     convrnn::cells::SIMPLERNN_SHALLOW,
     convrnn::cells::GRU_SHALLOW,
@@ -77,6 +82,9 @@ pub const NETWORKS: &[Entry] = &[
     convrnn::cells::LSTM_INTERMEDIATE,
     convrnn::cells::UGRNN_INTERMEDIATE,
     convrnn::cells::INTERSECTIONRNN_INTERMEDIATE,
+    convrnn::cells::UGRNN_INTERMEDIATE_T30,
+    convrnn::cells::UGRNN_INTERMEDIATE_T30_TMAXCONF,
+    convrnn::cells::UGRNN_INTERMEDIATE_T30_DTHRESH,
     lrm::LRM1,
     lrm::LRM2,
     lrm::LRM3,

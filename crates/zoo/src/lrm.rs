@@ -27,7 +27,7 @@ use redyn_engine::{Bias, Conv, Curve, Gain, Op, Padding, Shape};
 use redyn_network::{Area, Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
 use crate::alexnet;
-use crate::published::Published;
+use crate::published::{Published, torch_parameter};
 use crate::settings::{Scale, imagenet};
 use crate::spec::Spec;
 use crate::{Card, Entry, Network, Parity, ReadoutCard, ZooError};
@@ -35,13 +35,36 @@ use crate::{Card, Entry, Network, Parity, ReadoutCard, ZooError};
 const CITATION: &str = "Konkle & Alvarez (2023), Cognitive steering in deep neural networks via long-range modulatory feedback connections, NeurIPS";
 const ORIGIN: &str = "harvard-visionlab/lrm-steering @03a78ce";
 
+/// The authors' files have older names, which their own loader changes as is done here.
+const PUBLISHED: Published = Published {
+    parameter: |key| torch_parameter(&separated(key)),
+    ..Published::pytorch(|evidence| {
+        evidence.classes(&["feedforward.classifier.6.weight", "backbone.classifier.6.weight"])
+    })
+};
+
+/// A module's name with an underscore before its index, where there is nothing: `features8`.
+fn separated(key: &str) -> String {
+    ["features", "classifier"].iter().fold(key.to_owned(), |key, module| {
+        let mut parts = key.split(module);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |name, rest| {
+            let gap = if rest.starts_with(|c: char| c.is_ascii_digit()) { "_" } else { "" };
+            name + module + gap + rest
+        })
+    })
+}
+
 /// One set of feedback.
 pub(crate) const LRM1: Entry = Entry {
     name: "lrm1",
     summary: "AlexNet with one set of long-range modulatory feedback",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::PYTORCH,
+    published: Published {
+        parameter: |key| torch_parameter(&separated(key).replace("backbone.", "feedforward.")),
+        ..PUBLISHED
+    },
     settings: || Scale::settings(224, 1000),
     build: |spec| build(spec, Variant { short: "LRM1", sets: 1, feedback: Feedback::Modulates }),
 };
@@ -67,6 +90,7 @@ pub(crate) const LRA3: Entry = Entry {
     name: "lra3",
     summary: "AlexNet with three sets of additive feedback: a reconstruction",
     origin: "no public code: reconstructed from harvard-visionlab/lrm-steering @03a78ce",
+    published: PUBLISHED,
     build: |spec| build(spec, Variant { short: "LRA3", sets: 3, feedback: Feedback::Adds }),
     ..LRM1
 };

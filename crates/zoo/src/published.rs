@@ -16,14 +16,15 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// A checkpoint of PyTorch whose keys are the parameters' own names, of a network with
-    /// nothing to infer.
-    pub(crate) const PYTORCH: Self =
-        Self { layout: Layout::PyTorch, parameter: torch_parameter, infer: |_| Inference::default() };
+    /// A checkpoint of PyTorch whose keys are the parameters' own names.
+    pub(crate) const fn pytorch(infer: fn(&Evidence) -> Inference) -> Self {
+        Self { layout: Layout::PyTorch, parameter: torch_parameter, infer }
+    }
 
-    /// A checkpoint of TensorFlow or Keras, of a network with nothing to infer.
-    pub(crate) const TENSORFLOW: Self =
-        Self { layout: Layout::TensorFlow, parameter: tensorflow_parameter, infer: |_| Inference::default() };
+    /// A checkpoint of TensorFlow or Keras.
+    pub(crate) const fn tensorflow(infer: fn(&Evidence) -> Inference) -> Self {
+        Self { layout: Layout::TensorFlow, parameter: tensorflow_parameter, infer }
+    }
 }
 
 /// Every variable but what an optimiser remembers, without the number of the output that gives
@@ -38,7 +39,7 @@ fn tensorflow_parameter(key: &str) -> Option<String> {
 }
 
 /// Every key but the counter of batch norm.
-fn torch_parameter(key: &str) -> Option<String> {
+pub(crate) fn torch_parameter(key: &str) -> Option<String> {
     (!key.ends_with("num_batches_tracked")).then(|| key.to_owned())
 }
 
@@ -103,6 +104,14 @@ impl Evidence<'_> {
     /// Length of a parameter along a dimension.
     pub(crate) fn length(&self, parameter: &str, axis: usize) -> Option<usize> {
         self.shapes.get(parameter)?.get(axis).copied()
+    }
+
+    /// The number of classes, by the length of the readout's weights. Of several readouts the one
+    /// that is there counts.
+    pub(crate) fn classes(&self, readouts: &[&str]) -> Inference {
+        let classes = readouts.iter().find_map(|readout| self.length(readout, 0));
+        let settings = classes.map(|classes| ("classes", classes.to_string())).into_iter().collect();
+        Inference { settings, ..Inference::default() }
     }
 
     /// The value of a part of the file's name, up to the next underscore.

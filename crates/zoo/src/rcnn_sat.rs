@@ -16,7 +16,7 @@
 use redyn_engine::{Bias, Conv, Op, Shape};
 use redyn_network::{Dialect, Graph, Init, Kind, NetworkError, Role, Signal, Sketch};
 
-use crate::published::Published;
+use crate::published::{Evidence, Inference, Published};
 use crate::settings::{Scale, setting, switch};
 use crate::spec::{Setting, Spec};
 use crate::{Card, Crop, Entry, Network, Parity, Preprocessing, ReadoutCard, Values, ZooError};
@@ -31,10 +31,21 @@ pub(crate) const BL: Entry = Entry {
     summary: "BL: seven layers with lateral connections, a batch norm for every layer and step",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::TENSORFLOW,
+    published: Published::tensorflow(infer),
     settings: bl_settings,
     build: build_bl,
 };
+
+/// The classes, and of BL the steps that have batch norms of their own.
+fn infer(evidence: &Evidence) -> Inference {
+    let mut told = evidence.classes(&["ReadoutDense/kernel"]);
+    let norm = |step: usize| format!("BatchNorm_Layer_0_Time_{step}/gamma");
+    let norms = (0..evidence.shapes.len()).take_while(|&step| evidence.has(&norm(step))).count();
+    if norms > 0 {
+        told.settings.push(("norms", norms.to_string()));
+    }
+    told
+}
 
 /// Feed-forward.
 pub(crate) const B: Entry = Entry {

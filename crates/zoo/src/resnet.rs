@@ -29,7 +29,7 @@ pub(crate) const RESNET18: Entry = Entry {
     summary: "ResNet-18, a feed-forward control with skip connections",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::PYTORCH,
+    published: Published::pytorch(|evidence| evidence.classes(&["fc.weight"])),
     settings: || Scale::settings(224, 1000),
     build: |spec| build(spec, &ResNet { name: "ResNet-18", block: Block::Basic, blocks: [2, 2, 2, 2] }),
 };

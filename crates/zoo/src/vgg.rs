@@ -24,7 +24,7 @@ pub(crate) const VGG16: Entry = Entry {
     summary: "VGG-16, a deep feed-forward control without normalisation",
     citation: CITATION,
     origin: ORIGIN,
-    published: Published::PYTORCH,
+    published: Published::pytorch(|evidence| evidence.classes(&["classifier.6.weight"])),
     settings: || Scale::settings(224, 1000),
     build,
 };

@@ -64,6 +64,8 @@ fn parameters_are_as_many_as_published() {
         ("blt128:lateral=0,top_down=1", 12_639_616),
         ("blt128:lateral=0", 8_338_816),
         ("blt128:position=last", 8_600_960),
+        ("blt_vs", 34_989_732),
+        ("blt_vs:unroll=biological,classes=565", 27_332_427),
         ("cornet_rt", 5_208_936),
         ("cornet_r", 5_208_936),
         ("cornet_z", 2_071_656),
@@ -75,6 +77,9 @@ fn parameters_are_as_many_as_published() {
         ("b_d", 28_819_848),
         ("rgc_shallow", 23_956_843),
         ("rgc_intermediate", 15_445_804),
+        // The three sharpnesses of a decoder, and its threshold.
+        ("rgc_intermediate_tmaxconf", 15_445_804 + 3),
+        ("rgc_intermediate_dthresh", 15_445_804 + 4),
         ("timedecay_shallow", 4_197_742),
         ("simplernn_shallow", 6_272_875),
         ("gru_shallow", 25_434_475),

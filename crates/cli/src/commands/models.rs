@@ -25,7 +25,8 @@ pub(super) fn run(command: &ModelsCommand) -> Result<(), Failure> {
             print_json(&listed)
         }
         ModelsCommand::List { json: false } => stdout(|out| {
-            NETWORKS.iter().try_for_each(|entry| writeln!(out, "{:<10} {}", entry.name, entry.summary))
+            let width = NETWORKS.iter().map(|entry| entry.name.len()).max().unwrap_or_default();
+            NETWORKS.iter().try_for_each(|entry| writeln!(out, "{:<width$}  {}", entry.name, entry.summary))
         }),
         ModelsCommand::Show { model, steps, json } => {
             let network = build(model)?;

@@ -4,6 +4,7 @@
 //! that neither threads nor, for a value, the rest of the batch change a bit.
 
 mod channel_norm;
+mod confidence;
 mod direct;
 mod direct_gradient;
 mod elementwise;
@@ -30,6 +31,7 @@ mod winograd;
 use std::sync::Arc;
 
 use self::channel_norm::{ChannelNorm, Sets};
+use self::confidence::Measure;
 use self::direct::{Direct, Direction, Filters, Window};
 use self::direct_gradient::Correlation;
 use self::fused::Fused;
@@ -85,6 +87,11 @@ impl Value {
     fn image(&self) -> usize {
         self.shape.len()
     }
+
+    /// What it is for an image of a batch.
+    fn of_image(&self, index: usize) -> &[f32] {
+        pointwise::of_image(&self.values, self.image(), index)
+    }
 }
 
 /// A convolution as the kernels see it: which way data moves, between which maps.
@@ -128,9 +135,9 @@ fn route(op: &Op, input: Shape, batch: usize) -> Option<Route> {
                 output,
             })
         }
-        Op::ConvTranspose(ConvTranspose { kernel, .. }) => {
+        Op::ConvTranspose(ConvTranspose { kernel, stride, .. }) => {
             let output = op.output(&[input]).expect("checked by the plan");
-            let window = Window { kernel, stride: 2, padding: kernel / 2 };
+            let window = Window { kernel, stride, padding: kernel / 2 };
             Some(Route { window, direction: Direction::Scatter, input, output })
         }
         Op::Linear { channels, .. } => Some(Route {
@@ -312,6 +319,27 @@ impl Cpu {
         (0..2).map(|index| wanted[index].then(|| of_input(index))).collect()
     }
 
+    /// The gradient goes to what was chosen.
+    fn choice_backward(
+        &self,
+        measure: Measure,
+        saved: &Saved<Value>,
+        dy: &Value,
+        wanted: &[bool],
+    ) -> Vec<Option<Value>> {
+        let of_input = |which: usize| {
+            let mut own = self.copy(dy);
+            for (index, own) in own.values.chunks_exact_mut(dy.image()).enumerate() {
+                let [first, second] = [0, 1].map(|of| kept(saved, of).of_image(index));
+                if measure.is_second(first, second) != (which == 1) {
+                    own.fill(0.0);
+                }
+            }
+            self.fit_batch(own, saved.batches[which])
+        };
+        (0..2).map(|which| wanted[which].then(|| of_input(which))).collect()
+    }
+
     fn concatenate_backward(&self, saved: &Saved<Value>, dy: &Value, wanted: &[bool]) -> Vec<Option<Value>> {
         let mut from = 0;
         let of_input = |index: usize| {
@@ -455,6 +483,13 @@ impl Engine for Cpu {
             }
             Op::Gain(_) => elementwise::gain(self.level, gains(weights), x, y),
             Op::Multiply => elementwise::multiply(self.level, shape.len(), [x, &inputs[1].values], y),
+            Op::MoreConfident(_) => {
+                let measure = Measure::of(weights);
+                for (index, y) in y.chunks_exact_mut(shape.len()).enumerate() {
+                    let [first, second] = [0, 1].map(|of| inputs[of].of_image(index));
+                    y.copy_from_slice(if measure.is_second(first, second) { second } else { first });
+                }
+            }
             Op::Concat => concatenate(inputs, batch, shape.channels, y),
             Op::Channels { from, count } => {
                 elementwise::copy_channels(count, (x, shapes[0].channels, from), (y, count, 0));
@@ -595,6 +630,7 @@ impl Engine for Cpu {
                 })]
             }
             Op::Multiply => self.multiply_backward(saved, &dy, wanted),
+            Op::MoreConfident(_) => self.choice_backward(Measure::of(weights), saved, &dy, wanted),
             Op::Concat => self.concatenate_backward(saved, &dy, wanted),
             _ if !first => vec![None],
             Op::MaxPool(windows) => {

@@ -40,8 +40,8 @@ fn products(op: &Op, input: Shape, mut each: impl FnMut(usize, usize, usize)) {
                 for x in 0..input.width {
                     for ky in 0..conv.kernel {
                         for kx in 0..conv.kernel {
-                            let to_y = (2 * y + ky).wrapping_sub(conv.kernel / 2);
-                            let to_x = (2 * x + kx).wrapping_sub(conv.kernel / 2);
+                            let to_y = (conv.stride * y + ky).wrapping_sub(conv.kernel / 2);
+                            let to_x = (conv.stride * x + kx).wrapping_sub(conv.kernel / 2);
                             if to_y < output.height && to_x < output.width {
                                 for i in 0..input.channels {
                                     for o in 0..output.channels {

@@ -1,5 +1,6 @@
 //! Jacobian-vector products: how the output of an operation changes with its inputs.
 
+use super::confidence::Measure;
 use super::layer_norm::{self, Affine};
 use super::weight::Form;
 use super::{Cpu, Value, Weight, concatenate, elementwise, gains, pointwise, pooling, route, windows};
@@ -45,6 +46,16 @@ impl Tangents for Cpu {
                     let both = [&tangent.values[..], &inputs[1 - index].values];
                     elementwise::multiply(self.level, shape.len(), both, &mut term.values);
                     pointwise::accumulate(self.level, dy, &term.values);
+                }
+            }
+            Op::MoreConfident(_) => {
+                let measure = Measure::of(weights);
+                for (index, dy) in dy.chunks_exact_mut(shape.len()).enumerate() {
+                    let [first, second] = [0, 1].map(|of| inputs[of].of_image(index));
+                    match tangents[usize::from(measure.is_second(first, second))] {
+                        Some(tangent) => dy.copy_from_slice(tangent.of_image(index)),
+                        None => dy.fill(0.0),
+                    }
                 }
             }
             Op::Gain(_) => {

@@ -196,8 +196,8 @@ fn conv(channels: usize, kernel: usize, stride: usize, padding: usize) -> Op {
     })
 }
 
-fn transpose(channels: usize, kernel: usize) -> Op {
-    Op::ConvTranspose(ConvTranspose { channels, kernel, bias: Bias::PerChannel })
+fn transpose(channels: usize, kernel: usize, stride: usize) -> Op {
+    Op::ConvTranspose(ConvTranspose { channels, kernel, stride, bias: Bias::PerChannel })
 }
 
 fn convolutions() -> Vec<Case> {
@@ -237,12 +237,15 @@ fn convolutions() -> Vec<Case> {
         case(conv(51, 5, 2, 2), 9, 6, 33, 3),
         case(conv(40, 3, 2, 0), 8, 8, 44, 1),
         case(grouped(40, (3, 2), (1, 0), 1), 8, 7, 44, 2),
-        case(transpose(9, 3), 5, 4, 13, 2),
-        case(transpose(35, 3), 5, 4, 61, 3),
-        case(transpose(48, 3), 1, 9, 37, 1),
-        case(transpose(41, 5), 5, 3, 50, 2),
-        case(transpose(16, 5), 3, 6, 8, 1),
-        case(transpose(3, 1), 2, 3, 4, 2),
+        case(transpose(9, 3, 2), 5, 4, 13, 2),
+        case(transpose(35, 3, 2), 5, 4, 61, 3),
+        case(transpose(48, 3, 2), 1, 9, 37, 1),
+        case(transpose(41, 5, 2), 5, 3, 50, 2),
+        case(transpose(16, 5, 2), 3, 6, 8, 1),
+        case(transpose(3, 1, 2), 2, 3, 4, 2),
+        case(transpose(43, 3, 1), 5, 6, 40, 2),
+        case(transpose(33, 5, 1), 6, 5, 24, 1),
+        case(transpose(3, 1, 1), 2, 3, 4, 2),
     ]
 }
 
@@ -388,9 +391,9 @@ fn large() -> Vec<Case> {
         case(conv(11, 3, 2, 1), 17, 20, 5),
         case(grouped(48, (7, 1), (3, 3), 48), 14, 48, 5),
         case(grouped(24, (3, 1), (1, 1), 8), 14, 16, 5),
-        case(transpose(16, 3), 12, 24, 5),
-        case(transpose(40, 3), 9, 72, 5),
-        case(transpose(33, 5), 7, 56, 4),
+        case(transpose(16, 3, 2), 12, 24, 5),
+        case(transpose(40, 3, 2), 9, 72, 5),
+        case(transpose(33, 5, 2), 7, 56, 4),
         case(conv(72, 5, 2, 2), 13, 33, 3),
         case(conv(288, 3, 1, 1), 5, 272, 3),
         case(Op::LayerNorm(Activation::Relu), 40, 16, 5),
@@ -582,8 +585,8 @@ fn denormals_survive() {
             conv(44, 1, 1, 0),
             conv(44, 5, 1, 2),
             conv(44, 3, 2, 1),
-            transpose(44, 3),
-            transpose(44, 5),
+            transpose(44, 3, 2),
+            transpose(44, 5, 2),
         ] {
             let mut case = Case::new(op, &[(Shape::map(8, 8, 44), 1)]);
             case.inputs[0].fill(tiny);

@@ -2,7 +2,7 @@
 
 use super::Cpu;
 use super::tests::{Case, assert_close, every_path, wide};
-use crate::{Constant, Curve, Engine, Gain, Op, Padding, Rescaling, Shape, Statistics, Windows};
+use crate::{Confidence, Constant, Curve, Engine, Gain, Op, Padding, Rescaling, Shape, Statistics, Windows};
 
 /// Rounding of f32 sums of some hundred terms, in units of the largest value.
 const ROUNDING: f64 = 5e-6;
@@ -109,6 +109,18 @@ fn forward(case: &Case, weights: &[Values], inputs: &[Values]) -> Values {
                         Op::Gain(Gain::Common) => weights[0][0] * here(),
                         Op::Gain(Gain::BySign) => weights[usize::from(here() >= 0.0)][0] * here(),
                         Op::Multiply => here() * at(case.shapes[1], &inputs[1], image, row, column, channel),
+                        Op::MoreConfident(_) => {
+                            let confidence = |which: usize| {
+                                let (shape, x) = (case.shapes[which], &inputs[which]);
+                                let share = |c| (weights[0][0] * at(shape, x, image, 0, 0, c)).exp();
+                                let shares: Values = (0..shape.channels).map(share).collect();
+                                let most = shares.iter().copied().fold(0.0, f64::max);
+                                let cap = weights.get(1).map_or(f64::INFINITY, |cap| cap[0]);
+                                (most / shares.iter().sum::<f64>()).min(cap)
+                            };
+                            let which = usize::from(confidence(1) > confidence(0));
+                            at(case.shapes[which], &inputs[which], image, 0, 0, channel)
+                        }
                         Op::Concat => {
                             let mut channel = channel;
                             let mut which = 0;
@@ -184,6 +196,12 @@ pub(super) fn cases() -> Vec<Case> {
         let inputs =
             [(Shape::map(2, 3, 4), batches[0]), (Shape::map(2, 3, 3), batches[1]), (Shape::map(2, 3, 1), 2)];
         cases.push(Case::new(Op::Concat, &inputs));
+        let inputs = batches.map(|batch| (Shape::vector(3), if batch == 1 { 1 } else { 6 }));
+        for (how, weights) in [(Confidence::Whole, &[2.0][..]), (Confidence::Capped, &[2.0, 0.45])] {
+            let mut case = Case::new(Op::MoreConfident(how), &inputs);
+            case.weights.iter_mut().zip(weights).for_each(|((_, own), &value)| own[0] = value);
+            cases.push(case);
+        }
     }
     for case in &mut cases {
         if let Some((_, variance)) = case.weights.get_mut(3) {

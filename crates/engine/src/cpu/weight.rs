@@ -87,8 +87,8 @@ pub struct Gradient {
     channels_last: Vec<f32>,
     /// As [`direct_gradient`] sums it.
     taps: Vec<f32>,
-    /// As [`winograd`] sums it.
-    transformed: Option<(Scheme, Vec<f32>)>,
+    /// As [`winograd`] sums it: a kernel may be used with several strides, each with its scheme.
+    transformed: Vec<(Scheme, Vec<f32>)>,
 }
 
 impl Gradient {
@@ -120,10 +120,13 @@ impl Gradient {
     }
 
     pub(crate) fn transformed(&mut self, scheme: Scheme) -> &mut [f32] {
-        let length = winograd::accumulator_length(scheme, self.shape[1], self.shape[0]);
-        let (used, values) = self.transformed.get_or_insert_with(|| (scheme, vec![0.0; length]));
-        assert_eq!(*used, scheme, "one engine uses one scheme for a kernel size");
-        values
+        let known = self.transformed.iter().position(|(used, _)| *used == scheme);
+        let place = known.unwrap_or_else(|| {
+            let length = winograd::accumulator_length(scheme, self.shape[1], self.shape[0]);
+            self.transformed.push((scheme, vec![0.0; length]));
+            self.transformed.len() - 1
+        });
+        &mut self.transformed[place].1
     }
 
     /// Everything together, in the weight's own layout.
@@ -133,7 +136,7 @@ impl Gradient {
             let kernel = self.shape.get(2).copied().unwrap_or(1);
             direct_gradient::unpack(&self.taps, kernel, self.shape[1], &mut gradient);
         }
-        if let Some((scheme, values)) = &self.transformed {
+        for (scheme, values) in &self.transformed {
             winograd::unpack(*scheme, values, self.shape[1], &mut gradient);
         }
         let pixels: usize = self.shape[1..].iter().product();

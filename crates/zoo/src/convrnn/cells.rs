@@ -21,10 +21,10 @@
 //! No outputs of the reference are at hand for these: they are built from its equations.
 //! DIFFERENCE: biases of the gates of a GRU start at 0 here, at 1 there.
 
-use redyn_engine::{Bias, Curve, Gain, Op, Shape};
+use redyn_engine::{Bias, Confidence, Curve, Gain, Op, Shape};
 use redyn_network::{Area, Graph, Kind, NetworkError, Role, Signal};
 
-use super::{Depth, RGC_SHALLOW, frames, halved, same, settings, sketch, stateless};
+use super::{Depth, RGC_SHALLOW, Reading, frames, halved, same, settings, sketch, stateless};
 use crate::settings::Scale;
 use crate::spec::Spec;
 use crate::{Entry, Network, Parity, ZooError};
@@ -41,14 +41,17 @@ enum Cell {
 }
 
 macro_rules! entries {
-    ($($id:ident $name:literal $summary:literal $cell:ident $depth:ident $steps:literal;)*) => {
+    ($($id:ident $name:literal $summary:literal $cell:ident $depth:ident $steps:literal $off:literal $decoder:expr;)*) => {
         $(
             #[doc = $summary]
             pub(crate) const $id: Entry = Entry {
                 name: $name,
                 summary: $summary,
-                settings: || settings("12"),
-                build: |spec| build(spec, Cell::$cell, Depth::$depth, $steps),
+                settings: || settings($off),
+                build: |spec| {
+                    let reading = Reading { steps: $steps, decoder: $decoder };
+                    build(spec, Cell::$cell, Depth::$depth, reading)
+                },
                 ..RGC_SHALLOW
             };
         )*
@@ -56,28 +59,31 @@ macro_rules! entries {
 }
 
 entries! {
-    TIMEDECAY_SHALLOW "timedecay_shallow" "ConvRNN of 5 layers whose states decay" TimeDecay Shallow 16;
-    SIMPLERNN_SHALLOW "simplernn_shallow" "ConvRNN of 5 layers with plain recurrence" SimpleRnn Shallow 16;
-    GRU_SHALLOW "gru_shallow" "ConvRNN of 5 layers with gated recurrent units" Gru Shallow 16;
-    LSTM_SHALLOW "lstm_shallow" "ConvRNN of 5 layers with long short-term memory" Lstm Shallow 16;
-    UGRNN_SHALLOW "ugrnn_shallow" "ConvRNN of 5 layers with one gate per cell" Ugrnn Shallow 16;
-    INTERSECTIONRNN_SHALLOW "intersectionrnn_shallow" "ConvRNN of 5 layers gated through time and depth" Intersection Shallow 16;
-    TIMEDECAY_INTERMEDIATE "timedecay_intermediate" "ConvRNN of 10 layers whose states decay" TimeDecay Intermediate 17;
-    SIMPLERNN_INTERMEDIATE "simplernn_intermediate" "ConvRNN of 10 layers with plain recurrence" SimpleRnn Intermediate 17;
-    GRU_INTERMEDIATE "gru_intermediate" "ConvRNN of 10 layers with gated recurrent units" Gru Intermediate 17;
-    LSTM_INTERMEDIATE "lstm_intermediate" "ConvRNN of 10 layers with long short-term memory" Lstm Intermediate 17;
-    UGRNN_INTERMEDIATE "ugrnn_intermediate" "ConvRNN of 10 layers with one gate per cell" Ugrnn Intermediate 17;
-    INTERSECTIONRNN_INTERMEDIATE "intersectionrnn_intermediate" "ConvRNN of 10 layers gated through time and depth" Intersection Intermediate 17;
+    TIMEDECAY_SHALLOW "timedecay_shallow" "ConvRNN of 5 layers whose states decay" TimeDecay Shallow 16 "12" None;
+    SIMPLERNN_SHALLOW "simplernn_shallow" "ConvRNN of 5 layers with plain recurrence" SimpleRnn Shallow 16 "12" None;
+    GRU_SHALLOW "gru_shallow" "ConvRNN of 5 layers with gated recurrent units" Gru Shallow 16 "12" None;
+    LSTM_SHALLOW "lstm_shallow" "ConvRNN of 5 layers with long short-term memory" Lstm Shallow 16 "12" None;
+    UGRNN_SHALLOW "ugrnn_shallow" "ConvRNN of 5 layers with one gate per cell" Ugrnn Shallow 16 "12" None;
+    INTERSECTIONRNN_SHALLOW "intersectionrnn_shallow" "ConvRNN of 5 layers gated through time and depth" Intersection Shallow 16 "12" None;
+    TIMEDECAY_INTERMEDIATE "timedecay_intermediate" "ConvRNN of 10 layers whose states decay" TimeDecay Intermediate 17 "12" None;
+    SIMPLERNN_INTERMEDIATE "simplernn_intermediate" "ConvRNN of 10 layers with plain recurrence" SimpleRnn Intermediate 17 "12" None;
+    GRU_INTERMEDIATE "gru_intermediate" "ConvRNN of 10 layers with gated recurrent units" Gru Intermediate 17 "12" None;
+    LSTM_INTERMEDIATE "lstm_intermediate" "ConvRNN of 10 layers with long short-term memory" Lstm Intermediate 17 "12" None;
+    UGRNN_INTERMEDIATE "ugrnn_intermediate" "ConvRNN of 10 layers with one gate per cell" Ugrnn Intermediate 17 "12" None;
+    INTERSECTIONRNN_INTERMEDIATE "intersectionrnn_intermediate" "ConvRNN of 10 layers gated through time and depth" Intersection Intermediate 17 "12" None;
+    UGRNN_INTERMEDIATE_T30 "ugrnn_intermediate_t30" "ConvRNN of 10 layers with one gate per cell, 30 steps of an image that stays" Ugrnn Intermediate 30 "never" None;
+    UGRNN_INTERMEDIATE_T30_TMAXCONF "ugrnn_intermediate_t30_tmaxconf" "The same, read out at its most confident step" Ugrnn Intermediate 30 "never" Some(Confidence::Whole);
+    UGRNN_INTERMEDIATE_T30_DTHRESH "ugrnn_intermediate_t30_dthresh" "The same, read out at its first confident step" Ugrnn Intermediate 30 "never" Some(Confidence::Capped);
 }
 
-fn build(spec: &Spec, cell: Cell, depth: Depth, steps: usize) -> Result<Network, ZooError> {
+fn build(spec: &Spec, cell: Cell, depth: Depth, reading: Reading) -> Result<Network, ZooError> {
     let scale = Scale::read(spec)?;
     let image_off = super::image_off(spec)?;
     let drawn = match depth {
         Depth::Shallow => shallow(&scale, image_off, cell),
-        Depth::Intermediate => intermediate(&scale, image_off, cell),
+        Depth::Intermediate => intermediate(&scale, image_off, cell, reading.decoder),
     };
-    super::network(spec, &scale, (depth, steps), Parity::Unverified, drawn)
+    super::network(spec, &scale, (depth, reading), Parity::Unverified, drawn)
 }
 
 /// A cell of one node.
@@ -232,7 +238,12 @@ fn shallow(scale: &Scale, image_off: Option<usize>, cell: Cell) -> Result<Graph,
     sketch.finish()
 }
 
-fn intermediate(scale: &Scale, image_off: Option<usize>, cell: Cell) -> Result<Graph, NetworkError> {
+fn intermediate(
+    scale: &Scale,
+    image_off: Option<usize>,
+    cell: Cell,
+    decoder: Option<Confidence>,
+) -> Result<Graph, NetworkError> {
     /// Channels of the nodes, and whether a pool follows.
     const NODES: [(usize, bool); 10] = [
         (64, true),
@@ -282,7 +293,8 @@ fn intermediate(scale: &Scale, image_off: Option<usize>, cell: Cell) -> Result<G
             sketch.tap("conv10.mean", area.now().average_pool());
         }
     }
-    super::decode_intermediate(below.edge(Kind::BottomUp, &from, "readout").or_zeros(), scale.classes);
+    let top = below.edge(Kind::BottomUp, &from, "readout").or_zeros();
+    super::decode_intermediate(top, scale.classes, decoder);
     sketch.finish()
 }
 
