@@ -429,7 +429,8 @@ impl Diagnose for Error {
     fn fault(&self) -> Fault {
         match self {
             Self::Source { cause, .. } => cause.fault(),
-            Self::Shape { .. } | Self::Parts { .. } | Self::Stopped => Fault::Failure,
+            Self::Shape { .. } | Self::Parts { .. } => Fault::Failure,
+            Self::Stopped => Fault::Stopped,
             _ => Fault::User,
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use redyn_burn::{Device, DeviceError};
+use redyn_core::Shard;
 use redyn_engine::Precision;
 use redyn_network::Intervention;
 use redyn_train::LossTiming;
@@ -25,9 +26,11 @@ The way of the data:
   redyn report results
 
 Start with `redyn demo`: it does all of this on built-in stimuli, with nothing to download.
-Data go to stdout, words to stderr. Exit status: 2 for a mistake in what was asked, 1 for a failure.")]
+Data go to stdout, words to stderr. Exit status: 2 for a mistake in what was asked, 1 for a failure, 75 for
+work that was stopped (Ctrl-C, SIGTERM, SIGUSR1) and that the same command continues.")]
 pub struct Cli {
-    /// Threads to compute on [default: RAYON_NUM_THREADS, or all cores]. No result depends on it
+    /// Threads to compute on [default: RAYON_NUM_THREADS, or SLURM_CPUS_PER_TASK, or all cores]. No result
+    /// depends on it
     #[arg(long, global = true, value_name = "N", env = "RAYON_NUM_THREADS", hide_env = true)]
     pub(crate) threads: Option<usize>,
     /// What to do.
@@ -70,6 +73,10 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// What a store holds
     Store(StoreArgs),
+    /// Complete a store whose parts were recorded side by side (`redyn unroll --shard`)
+    Merge(MergeArgs),
+    /// Print the script of a Slurm job array that records a store in parts
+    Slurm(SlurmArgs),
     /// Completions for a shell, on stdout
     Completions {
         /// The shell
@@ -311,6 +318,13 @@ pub(crate) struct UnrollArgs {
     /// Memory to stay within: 512M, 2G
     #[arg(long, default_value = "1G", value_parser = memory)]
     pub(crate) memory: u64,
+    /// Record one of N parts, counted from 0, while others are recorded elsewhere; `slurm` takes it from
+    /// the job array. `redyn merge` then completes the store, the same bytes whatever N
+    #[arg(long, value_name = "I/N|slurm", value_parser = crate::slurm::shard)]
+    pub(crate) shard: Option<Shard>,
+    /// Print what it would take, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// What computes
     #[command(flatten)]
     pub(crate) computing: ComputingArgs,
@@ -658,6 +672,31 @@ pub(crate) struct ExportArgs {
     /// Memory to stay within: 512M, 2G
     #[arg(long, default_value = "512M", value_parser = memory)]
     pub(crate) memory: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// The store, every part of which was recorded
+    pub(crate) store: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SlurmArgs {
+    /// Tasks among which the images are divided
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) shards: u32,
+    /// Processors of every task
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) cpus: u32,
+    /// Time limit of every task; what is not done by then goes on in another turn
+    #[arg(long, default_value = "01:00:00", value_name = "HH:MM:SS")]
+    pub(crate) time: String,
+    /// Memory of every task [default: twice the command's]
+    #[arg(long, value_parser = memory)]
+    pub(crate) mem: Option<u64>,
+    /// The command: -- unroll RUN --out STORE ...
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -21,8 +21,9 @@ pub struct Console {
 type Hearer = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Console {
-    /// Listen for Ctrl-C: the first asks the work to stop at its next safe point, the
-    /// second ends the program at once (whatever was committed stays).
+    /// Listen for Ctrl-C and SIGTERM: the first asks the work to stop at its next safe point, the
+    /// second ends the program at once (whatever was committed stays). SIGUSR1, which schedulers send
+    /// before a time limit, asks only, however often it comes.
     pub(crate) fn new(command: Vec<String>) -> Result<Self, Failure> {
         let stop = Stop::default();
         let heard = stop.clone();
@@ -36,6 +37,8 @@ impl Console {
         .map_err(|error| {
             Failure::user(format!("cannot listen for Ctrl-C: {error}"), "run it in a terminal")
         })?;
+        #[cfg(unix)]
+        hear_schedulers(stop.clone())?;
         Ok(Self { stop, command, hearer: None })
     }
 
@@ -64,6 +67,26 @@ impl Console {
             None => say(line.as_ref()),
         }
     }
+}
+
+#[cfg(unix)]
+fn hear_schedulers(stop: Stop) -> Result<(), Failure> {
+    let mut signals =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR1]).map_err(|error| {
+            Failure::user(
+                format!("cannot listen for SIGUSR1: {error}"),
+                "run it outside of what forbids signals",
+            )
+        })?;
+    std::thread::spawn(move || {
+        for _ in &mut signals {
+            if !stop.requested() {
+                stop.request();
+                say("stopping at the next safe point: the time is nearly up");
+            }
+        }
+    });
+    Ok(())
 }
 
 /// A line on stderr. If even that cannot be written there is nobody to tell.

@@ -31,7 +31,7 @@ impl Failure {
 
     /// Work that was stopped on request; `hint` says how to go on.
     pub(crate) fn stopped(hint: impl Into<String>) -> Self {
-        Self { message: "stopped".into(), hint: Some(hint.into()), fault: Fault::Failure }
+        Self { message: "stopped".into(), hint: Some(hint.into()), fault: Fault::Stopped }
     }
 
     /// The sentence.
@@ -50,7 +50,7 @@ impl Failure {
     }
 
     /// Print the sentence and the hint to stderr; the exit status is 2 for a mistake of
-    /// the user's and 1 for a failure of the work.
+    /// the user's, 1 for a failure of the work and 75 for work that was asked to stop.
     pub fn report(&self) -> u8 {
         say(&format!("error: {}", self.message));
         if let Some(hint) = &self.hint {
@@ -59,6 +59,7 @@ impl Failure {
         match self.fault {
             Fault::User => 2,
             Fault::Failure => 1,
+            Fault::Stopped => 75,
         }
     }
 }

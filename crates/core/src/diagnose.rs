@@ -9,6 +9,9 @@ pub enum Fault {
     User,
     /// The work itself failed (disk full, a damaged file, a bug): exit status 1.
     Failure,
+    /// Nobody's: the work was asked to stop, and can be continued: exit status 75, which systems take
+    /// for "try again later".
+    Stopped,
 }
 
 /// An error that may offer a next step.

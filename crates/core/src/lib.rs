@@ -8,6 +8,7 @@ mod drawing;
 mod files;
 mod hierarchy;
 pub mod random;
+mod shard;
 mod stop;
 mod trajectory;
 
@@ -17,5 +18,6 @@ pub use diagnose::{Diagnose, Fault, file_fault, file_hint, nearest};
 pub use drawing::{Drawing, DrawnArea, DrawnEdge, Kind};
 pub use files::replace_file;
 pub use hierarchy::{Hierarchy, HierarchyError};
+pub use shard::Shard;
 pub use stop::Stop;
 pub use trajectory::{Block, Description, FoldReadouts, Readout, ReadoutError, TimeAxis, TrajectorySource};

@@ -9,7 +9,7 @@ use redyn::core::Fault;
 pub(crate) fn raised(py: Python<'_>, failure: &Failure) -> PyErr {
     let class = match failure.fault() {
         Fault::User => "InputError",
-        Fault::Failure => "RedynError",
+        Fault::Failure | Fault::Stopped => "RedynError",
     };
     let made = py
         .import("redyn._errors")

@@ -307,7 +307,8 @@ impl Diagnose for StimuliError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Stopped | Self::ReaderLost => Fault::Failure,
+            Self::Stopped => Fault::Stopped,
+            Self::ReaderLost => Fault::Failure,
             Self::Io { source, .. } => file_fault(source),
             _ => Fault::User,
         }

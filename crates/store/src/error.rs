@@ -145,6 +145,16 @@ pub enum Error {
         /// The first missing images.
         missing: Range<usize>,
     },
+    /// Parts of a store that nobody has written.
+    #[error("`{}` lacks images {} of {n_images}", .path.display(), runs(.missing))]
+    PartsMissing {
+        /// The store.
+        path: PathBuf,
+        /// The images, in runs of neighbours.
+        missing: Vec<Range<usize>>,
+        /// All images.
+        n_images: usize,
+    },
     /// An area that was not recorded.
     #[error("no area `{area}` in `{}`", .path.display())]
     Area {
@@ -259,6 +269,9 @@ impl Diagnose for Error {
                 "a store is a folder written by `redyn unroll` or `redyn import`; \
                  `redyn analyze` also reads a published .npz, or a manifest (.json), as it lies"
             }
+            Self::PartsMissing { .. } => {
+                "run the shards that were not finished again: each goes on where it was"
+            }
             Self::NewerVersion { .. } => "update redyn",
             Self::Incomplete { .. } => {
                 "run the command that wrote it again: it continues; or ask for the images that are there"
@@ -309,11 +322,17 @@ impl Diagnose for Error {
             | Self::BlockOrder { .. }
             | Self::NotFinite { .. }
             | Self::Unfinished { .. }
-            | Self::Range { .. }
-            | Self::Stopped => Fault::Failure,
+            | Self::PartsMissing { .. }
+            | Self::Range { .. } => Fault::Failure,
+            Self::Stopped => Fault::Stopped,
             _ => Fault::User,
         }
     }
+}
+
+/// `0..4, 8..12`
+fn runs(missing: &[Range<usize>]) -> String {
+    missing.iter().map(|run| format!("{}..{}", run.start, run.end)).collect::<Vec<_>>().join(", ")
 }
 
 fn choices(name: &str, known: &[String], what: &str) -> String {

@@ -11,7 +11,7 @@ use zarrs::storage::{
     StoreKey, StorePrefix, WritableStorageTraits,
 };
 
-/// Where a writer keeps its lock and the file it is working on; gone once the store is finished.
+/// Where writers keep their locks and the files they are working on; gone once the store is finished.
 pub(crate) const WORKSHOP: &str = ".redyn";
 
 /// A folder as zarrs storage.
@@ -22,14 +22,22 @@ pub(crate) const WORKSHOP: &str = ".redyn";
 #[derive(Debug)]
 pub(crate) struct Files {
     root: PathBuf,
+    /// Name of the file that is being written: each writer has its own.
+    draft: String,
     #[cfg(test)]
     pub(crate) trouble: trouble::Trouble,
 }
 
 impl Files {
     pub(crate) fn new(root: &Path) -> Self {
+        Self::of_writer(root, "part".into())
+    }
+
+    /// The folder as one of several writers sees it.
+    pub(crate) fn of_writer(root: &Path, draft: String) -> Self {
         Self {
             root: root.to_owned(),
+            draft,
             #[cfg(test)]
             trouble: trouble::Trouble::default(),
         }
@@ -45,7 +53,7 @@ impl Files {
 
     /// Put `bytes` at `key`, whole or not at all.
     pub(crate) fn put(&self, key: &str, bytes: &[u8]) -> io::Result<()> {
-        let (part, place) = (self.root.join(WORKSHOP).join("part"), self.path(key));
+        let (part, place) = (self.root.join(WORKSHOP).join(&self.draft), self.path(key));
         self.step()?;
         fs::create_dir_all(place.parent().unwrap_or(&self.root))?;
         let mut file = File::create(&part)?;

@@ -65,4 +65,4 @@ pub use recording::Recording;
 pub use store::{Store, StoreInfo};
 pub use trajectories::StoreTrajectories;
 pub use work::Work;
-pub use writer::{BlockData, StoreWriter};
+pub use writer::{BlockData, StoreWriter, complete};

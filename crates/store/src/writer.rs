@@ -1,4 +1,5 @@
-//! Writing a store: block after block, each once, whatever happens in between.
+//! Writing a store: block after block, each once, whatever happens in between; or parts of it side by
+//! side, on several machines if need be.
 
 use std::fs;
 use std::io;
@@ -7,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{ArrayD, ArrayView3, ArrayViewD, Axis, Slice};
+use redyn_core::Shard;
 use zarrs::array::{Array, ArrayError};
 use zarrs::storage::StorageError;
 
@@ -55,7 +57,9 @@ pub struct StoreWriter {
     header: Header,
     files: Arc<Files>,
     arrays: Vec<(Spec, Array<Files>)>,
-    next: usize,
+    shard: Shard,
+    /// Blocks of the writer's part that are not there yet, the next one last.
+    todo: Vec<usize>,
     lock: Lock,
 }
 
@@ -66,10 +70,27 @@ impl StoreWriter {
     /// A plan that cannot be carried out; another writer; a folder that is something else;
     /// a store begun with other weights, images, kernels, steps or taps; too small a disk.
     pub fn create_or_resume(path: impl AsRef<Path>, plan: &StorePlan) -> Result<Self, Error> {
-        Self::begin(Files::new(path.as_ref()), plan)
+        Self::begin(Files::new(path.as_ref()), plan, Shard::WHOLE)
     }
 
-    fn begin(files: Files, plan: &StorePlan) -> Result<Self, Error> {
+    /// The same for one of several parts of the store, its share of the blocks. Others may write
+    /// other parts meanwhile; [`complete`](crate::complete) joins them.
+    ///
+    /// # Errors
+    /// As [`StoreWriter::create_or_resume`]; another writer of the same part.
+    pub fn create_or_resume_part(
+        path: impl AsRef<Path>,
+        plan: &StorePlan,
+        shard: Shard,
+    ) -> Result<Self, Error> {
+        if shard.is_whole() {
+            return Self::create_or_resume(path, plan);
+        }
+        let draft = format!("part-{}", shard.to_string().replace('/', "-of-"));
+        Self::begin(Files::of_writer(path.as_ref(), draft), plan, shard)
+    }
+
+    fn begin(files: Files, plan: &StorePlan, shard: Shard) -> Result<Self, Error> {
         plan.check()?;
         let root = files.root().to_owned();
         let wanted = Header::of(plan);
@@ -79,9 +100,9 @@ impl StoreWriter {
         } else {
             refuse_foreign(&root)?;
         }
-        crate::estimate::refuse_small_disk(&root, bytes_left(&files, &wanted, plan)?)?;
+        crate::estimate::refuse_small_disk(&root, bytes_left(&files, &wanted, plan, shard)?)?;
         fs::create_dir_all(&root).map_err(|e| Error::io("create", &root, e))?;
-        let lock = Lock::take(&root)?;
+        let lock = Lock::take(&root, shard)?;
         // Looked at again under the lock: another writer may have begun or finished meanwhile.
         let header = if begun(&root) { Header::read(&root)? } else { wanted.clone() };
         refuse_other(&root, &wanted, &header)?;
@@ -91,9 +112,10 @@ impl StoreWriter {
             .into_iter()
             .map(|spec| spec.on(files.clone()).map(|array| (spec, array)))
             .collect::<Result<_, _>>()?;
-        let mut writer = Self { header, files, arrays, next: 0, lock };
+        // Decided once: what others write meanwhile is written again, with the same bytes.
+        let todo = missing_blocks(&header, &files, shard).into_iter().rev().collect();
+        let writer = Self { header, files, arrays, shard, todo, lock };
         writer.write_small_files(plan)?;
-        writer.advance();
         Ok(writer)
     }
 
@@ -110,14 +132,25 @@ impl StoreWriter {
         Ok(())
     }
 
-    /// The images to compute next; none when every block is there.
+    /// The images to compute next; none when every block of the writer's part is there.
     pub fn next_block(&self) -> Option<Range<usize>> {
-        (self.next < self.header.n_blocks()).then(|| self.header.images_of(self.next))
+        self.todo.last().map(|&block| self.header.images_of(block))
     }
 
-    /// How many images are there already, counted from the first.
+    /// The images of all blocks that are still to be written, in their order. Between two of them
+    /// there may be blocks that are there already.
+    pub fn blocks_left(&self) -> impl Iterator<Item = Range<usize>> {
+        self.todo.iter().rev().map(|&block| self.header.images_of(block))
+    }
+
+    /// Number of images of the writer's part.
+    pub fn n_images(&self) -> usize {
+        self.shard.share(self.header.n_blocks()).map(|block| self.header.images_of(block).len()).sum()
+    }
+
+    /// How many of them are there already.
     pub fn n_images_done(&self) -> usize {
-        self.next_block().map_or(self.header.n_images, |images| images.start)
+        self.n_images() - self.blocks_left().map(|images| images.len()).sum::<usize>()
     }
 
     /// Write the next block.
@@ -149,21 +182,28 @@ impl StoreWriter {
         for (((spec, _), values), steps) in self.arrays.iter().zip(&data).zip(steps) {
             check_finite(&spec.name, values, block.images.start, steps)?;
         }
-        for ((spec, array), values) in self.arrays.iter().zip(&data) {
-            self.write_chunk(spec, array, values)?;
+        if let Some(&block) = self.todo.last() {
+            for ((spec, array), values) in self.arrays.iter().zip(&data) {
+                self.write_chunk(block, (spec, array), values)?;
+            }
+            self.todo.pop();
         }
-        self.advance();
         Ok(())
     }
 
-    fn write_chunk(&self, spec: &Spec, array: &Array<Files>, values: &ArrayViewD<f32>) -> Result<(), Error> {
-        let key = spec.chunk_key(self.next);
+    fn write_chunk(
+        &self,
+        block: usize,
+        (spec, array): (&Spec, &Array<Files>),
+        values: &ArrayViewD<f32>,
+    ) -> Result<(), Error> {
+        let key = spec.chunk_key(block);
         let path = self.files.path(&key);
         if path.exists() {
             return Ok(());
         }
         let mut index = vec![0; spec.shape.len()];
-        index[0] = self.next as u64;
+        index[0] = block as u64;
         let whole = values.len_of(Axis(0)) as u64 == spec.chunk[0];
         let stored = match values.as_slice() {
             Some(values) if whole => array.store_chunk_opt(&index, values, &keep_everything()),
@@ -183,42 +223,85 @@ impl StoreWriter {
         })
     }
 
-    /// Move on to the first block of which a chunk is missing.
-    fn advance(&mut self) {
-        while self.next < self.header.n_blocks() {
-            let there = |(spec, _): &(Spec, _)| self.files.path(&spec.chunk_key(self.next)).exists();
-            if !self.arrays.iter().all(there) {
-                return;
-            }
-            self.next += 1;
-        }
-    }
-
-    /// Mark the store complete and bring it to the disk.
+    /// Bring the store to the disk and, if it is all of it, mark it complete.
     ///
     /// # Errors
     /// A block is missing, or the file system refuses.
-    pub fn finish(mut self) -> Result<(), Error> {
+    pub fn finish(self) -> Result<(), Error> {
         if let Some(missing) = self.next_block() {
             return Err(Error::Unfinished { missing });
         }
-        if !self.header.complete {
-            self.header.complete = true;
-            let path = self.files.path("zarr.json");
-            let root = self.header.root_json()?;
-            self.files.put("zarr.json", &root).map_err(|error| Error::io("write", &path, error))?;
+        if self.shard.is_whole() {
+            return seal(self.header, &self.files, self.lock);
         }
         sync_folders(self.files.root())?;
-        self.lock.clear_away()
+        // Nobody has anything to write to a store that is complete.
+        if self.header.complete { self.lock.clear_away() } else { Ok(()) }
     }
 }
 
-/// Bytes of the files that are not there yet.
-fn bytes_left(files: &Files, header: &Header, plan: &StorePlan) -> Result<u64, Error> {
+/// Mark a store of which every block is there complete, and bring it to the disk.
+fn seal(mut header: Header, files: &Files, lock: Lock) -> Result<(), Error> {
+    if !header.complete {
+        header.complete = true;
+        let path = files.path("zarr.json");
+        let root = header.root_json()?;
+        files.put("zarr.json", &root).map_err(|error| Error::io("write", &path, error))?;
+    }
+    sync_folders(files.root())?;
+    lock.clear_away()
+}
+
+/// Complete a store whose parts were [written](StoreWriter::create_or_resume_part) side by side. The
+/// bytes are those of a store that one writer wrote, into however many parts it was divided; a store
+/// that is complete already is left as it is.
+///
+/// # Errors
+/// No store, somebody who still writes, images that are missing, a file system that refuses.
+pub fn complete(path: impl AsRef<Path>) -> Result<(), Error> {
+    let files = Files::new(path.as_ref());
+    let root = files.root().to_owned();
+    if Header::read(&root)?.complete {
+        return Ok(());
+    }
+    let lock = Lock::take(&root, Shard::WHOLE)?;
+    let header = Header::read(&root)?;
+    let missing: Vec<Range<usize>> = missing_blocks(&header, &files, Shard::WHOLE)
+        .into_iter()
+        .map(|block| header.images_of(block))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::PartsMissing { path: root, missing: joined(&missing), n_images: header.n_images });
+    }
+    seal(header, &files, lock)
+}
+
+/// Runs of images, neighbours put together.
+fn joined(runs: &[Range<usize>]) -> Vec<Range<usize>> {
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if last.end == run.start => last.end = run.end,
+            _ => joined.push(run.clone()),
+        }
+    }
+    joined
+}
+
+/// The blocks of a part of which a chunk is missing.
+fn missing_blocks(header: &Header, files: &Files, shard: Shard) -> Vec<usize> {
+    let arrays = header.blocked_arrays();
+    let there = |block: usize| arrays.iter().all(|spec| files.path(&spec.chunk_key(block)).exists());
+    shard.share(header.n_blocks()).filter(|&block| !there(block)).collect()
+}
+
+/// Bytes of the files of a part that are not there yet.
+fn bytes_left(files: &Files, header: &Header, plan: &StorePlan, shard: Shard) -> Result<u64, Error> {
     let root = ("zarr.json".to_owned(), header.root_json()?.len() as u64);
     let small = header.small_files(plan)?.into_iter().map(|(key, bytes)| (key, bytes.len() as u64));
     let arrays = header.blocked_arrays();
-    let blocks = (0..header.n_blocks())
+    let blocks = shard
+        .share(header.n_blocks())
         .flat_map(|block| arrays.iter().map(move |spec| (spec.chunk_key(block), spec.chunk_bytes())));
     let missing = [root].into_iter().chain(small).chain(blocks);
     Ok(missing.filter(|(key, _)| !files.path(key).exists()).map(|(_, bytes)| bytes).sum())
@@ -284,7 +367,7 @@ mod tests {
 
     /// Write until done or until something fails.
     fn attempt(files: Files, plan: &StorePlan) -> Result<(), Error> {
-        let mut writer = StoreWriter::begin(files, plan)?;
+        let mut writer = StoreWriter::begin(files, plan, Shard::WHOLE)?;
         while let Some(images) = writer.next_block() {
             writer.write(&toy_block(plan, images).data())?;
         }
@@ -411,9 +494,76 @@ mod tests {
         let expected = files_below(&root);
         fs::remove_file(root.join("taps/it/c.1.0.0")).unwrap();
         let writer = StoreWriter::create_or_resume(&root, &plan).unwrap();
-        assert_eq!((writer.next_block(), writer.n_images_done()), (Some(2..4), 2));
+        assert_eq!((writer.next_block(), writer.n_images_done()), (Some(2..4), 5));
         drop(writer);
         write_toy(&root, &plan);
         assert!(files_below(&root) == expected);
+    }
+
+    #[test]
+    fn several_lost_chunks_are_asked_for_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        let plan = toy_plan(9, 2);
+        write_toy(&root, &plan);
+        let expected = files_below(&root);
+        for lost in ["taps/it/c.1.0.0", "logits/c.3.0.0"] {
+            fs::remove_file(root.join(lost)).unwrap();
+        }
+        let writer = StoreWriter::create_or_resume(&root, &plan).unwrap();
+        assert_eq!(writer.blocks_left().collect::<Vec<_>>(), [2..4, 6..8]);
+        drop(writer);
+        write_toy(&root, &plan);
+        assert!(files_below(&root) == expected);
+    }
+
+    #[test]
+    fn parts_in_any_number_and_order_become_the_bytes_of_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = toy_plan(11, 2);
+        let whole = folder.path().join("whole.zarr");
+        write_toy(&whole, &plan);
+        let expected = files_below(&whole);
+        for of in [2, 3, 7] {
+            let root = folder.path().join(format!("{of}.zarr"));
+            let begin = |index: usize| {
+                StoreWriter::create_or_resume_part(&root, &plan, Shard::new(index, of).unwrap()).unwrap()
+            };
+            // All at once, the last one first, each stopped after a block and begun again.
+            let mut writers: Vec<StoreWriter> = (0..of).rev().map(begin).collect();
+            assert!(matches!(complete(&root), Err(Error::Locked { .. })), "parts are being written");
+            for writer in &mut writers {
+                if let Some(images) = writer.next_block() {
+                    writer.write(&toy_block(&plan, images).data()).unwrap();
+                }
+            }
+            drop(writers);
+            if of < 6 {
+                let error = complete(&root).unwrap_err();
+                assert!(matches!(&error, Error::PartsMissing { n_images: 11, .. }), "{error}");
+            }
+            for mut writer in (0..of).map(begin) {
+                while let Some(images) = writer.next_block() {
+                    writer.write(&toy_block(&plan, images).data()).unwrap();
+                }
+                writer.finish().unwrap();
+            }
+            assert!(files_below(&root) != expected, "not complete before it is said to be");
+            complete(&root).unwrap();
+            assert!(files_below(&root) == expected, "{of} parts");
+            complete(&root).unwrap();
+            assert!(files_below(&root) == expected, "complete twice");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_runs() {
+        assert_eq!(joined(&[0..2, 2..4, 6..8, 10..11]), [0..4, 6..8, 10..11]);
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("a.zarr");
+        drop(StoreWriter::create_or_resume_part(&root, &toy_plan(5, 2), Shard::new(1, 3).unwrap()).unwrap());
+        let error = complete(&root).unwrap_err().to_string();
+        assert_eq!(error, format!("`{}` lacks images 0..5 of 5", root.display()));
+        assert!(matches!(complete(folder.path()), Err(Error::NotAStore { .. })));
     }
 }

@@ -10,9 +10,11 @@ mod data;
 pub(crate) mod demo;
 mod import;
 mod judge;
+mod merge;
 mod models;
 mod report;
 mod reproduce;
+mod slurm;
 pub(crate) mod stability;
 mod store;
 mod subject;
@@ -42,7 +44,7 @@ use crate::{Cli, Failure};
 /// # Errors
 /// The one sentence that says why not.
 pub fn run(cli: Cli, command: Vec<String>) -> Result<(), Failure> {
-    if let Some(threads) = cli.threads {
+    if let Some(threads) = cli.threads.or_else(crate::slurm::processors) {
         // Before the first parallel work, so it cannot have been built yet.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     }
@@ -69,6 +71,8 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Import(args) => import::import(&args, console),
         Command::Export(args) => import::export(&args, console),
         Command::Store(args) => store::run(&args),
+        Command::Merge(args) => merge::run(&args),
+        Command::Slurm(args) => slurm::run(&args),
         Command::Completions { shell } => {
             // Written at once: the generators panic where a pipe is closed.
             let mut script = Vec::new();

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use redyn_burn::{Job, run_on};
+use redyn_core::Shard;
 use redyn_engine::Engine;
 use redyn_stimuli::DataSet;
 
 use super::print_path;
 use super::subject::Subject;
 use crate::args::UnrollArgs;
-use crate::console::Console;
-use crate::{Failure, Trained, UnrollOptions, Unrolled, unroll};
+use crate::console::{Console, stdout};
+use crate::{Failure, Forecast, Trained, UnrollError, UnrollOptions, Unrolled, forecast, unroll};
 
 pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
     let (device, precision) = args.computing.read()?;
@@ -22,13 +23,51 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
         steps: args.steps.unwrap_or(trained.network.card.steps),
         areas: args.areas.clone(),
         interventions,
+        shard: args.shard.unwrap_or(Shard::WHOLE),
         memory: args.memory,
         data: named,
-        command: console.command.clone(),
+        command: undivided(&console.command),
     };
+    if args.dry_run {
+        let forecasting = Forecasting { trained: &trained, data: &data, options: &options };
+        let forecast = run_on(device, precision, forecasting)??;
+        return stdout(|out| writeln!(out, "{forecast}"));
+    }
     let unrolling = Unrolling { trained: &trained, data: &data, out: &args.out, options: &options, console };
     run_on(device, precision, unrolling)??;
+    if !options.shard.is_whole() {
+        console.say(format!("once all parts are there: redyn merge {}", args.out.display()));
+    }
     print_path(&args.out)
+}
+
+/// The command that all parts of a store have in common, wherever each of them runs.
+fn undivided(words: &[String]) -> Vec<String> {
+    let mut kept = vec!["redyn".to_owned()];
+    let mut words = words.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--shard") {
+            Some("") => drop(words.next()),
+            Some(value) if value.starts_with('=') => {}
+            _ => kept.push(word.clone()),
+        }
+    }
+    kept
+}
+
+/// What a recording will take, on whichever engine.
+struct Forecasting<'a> {
+    trained: &'a Trained,
+    data: &'a DataSet,
+    options: &'a UnrollOptions,
+}
+
+impl Job for Forecasting<'_> {
+    type Output = Result<Forecast, UnrollError>;
+
+    fn run<E: Engine>(self, engine: &E) -> Result<Forecast, UnrollError> {
+        forecast(engine, self.trained, self.data, self.options)
+    }
 }
 
 /// A store to write or to continue, on whichever engine, under a bar; one that is interrupted says how
@@ -53,6 +92,19 @@ impl Job for Unrolling<'_> {
         match ended? {
             Unrolled::Complete => Ok(()),
             Unrolled::Stopped => Err(Failure::stopped("the store is kept: the same command continues it")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_parts_have_one_command() {
+        for line in ["bin/redyn unroll a --shard 1/4 --out b", "redyn unroll --shard=1/4 a --out b"] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(undivided(&words).join(" "), "redyn unroll a --out b");
         }
     }
 }

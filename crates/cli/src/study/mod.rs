@@ -6,12 +6,13 @@
 
 mod estimate;
 
-pub(crate) use estimate::{Estimate, Extent, Load};
+pub(crate) use estimate::{Estimate, Extent, Load, duration};
 
 use std::path::PathBuf;
 
 use redyn_analysis::krylov::Precision;
 use redyn_burn::Job;
+use redyn_core::Shard;
 use redyn_engine::Cpu;
 use redyn_network::{Intervention, Keeping};
 use redyn_stimuli::DataSet;
@@ -122,6 +123,7 @@ impl Study {
             steps: recording.steps,
             areas: Vec::new(),
             interventions: recording.interventions.clone(),
+            shard: Shard::WHOLE,
             memory: self.memory,
             data: self.named.clone(),
             command: console.command.clone(),

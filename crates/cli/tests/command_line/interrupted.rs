@@ -90,7 +90,7 @@ fn a_run_stopped_with_ctrl_c_says_how_to_go_on_and_goes_on() {
         || std::fs::read_to_string(stopped.path("run/metrics.csv")).is_ok_and(|text| text.contains("\n0,"));
     wait_for(&mut child, epochs);
     let said = interrupt(child);
-    let (error, hint) = said.refusal(1);
+    let (error, hint) = said.refusal(75);
     assert_eq!(error, "stopped");
     assert_eq!(hint, "the run is saved: the same command with --resume continues it");
     assert!(said.stderr.contains("stopping at the next safe point; once more to stop at once"), "{said:?}");
@@ -142,7 +142,7 @@ fn a_store_stopped_with_ctrl_c_says_how_to_go_on_and_goes_on() {
     std::fs::remove_dir_all(room.path("a.zarr")).unwrap();
     let mut child = room.begin(UNROLL);
     wait_for(&mut child, || room.exists("a.zarr/logits/c.1.0.0"));
-    let (error, hint) = interrupt(child).refusal(1);
+    let (error, hint) = interrupt(child).refusal(75);
     assert_eq!(
         (error.as_str(), hint.as_str()),
         ("stopped", "the store is kept: the same command continues it")

@@ -14,4 +14,5 @@ mod pretrained;
 mod recordings;
 mod reproduce;
 mod reproduce_published;
+mod shards;
 mod stability;
