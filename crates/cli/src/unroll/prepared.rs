@@ -75,10 +75,12 @@ impl Prepared {
             let (needed, budget) = (Bytes(per_image + stored), Bytes(options.memory));
             return Err(UnrollError::Memory { needed, budget });
         }
-        // A block, held once more while it is written; the rest for the batch that computes it.
-        let store = store.with_block_in(options.memory - per_image)?;
-        let block_bytes = 2 * stored * store.block as u64;
-        let batch = (options.memory.saturating_sub(block_bytes) / per_image).clamp(1, BATCH);
+        // A quarter for a block, which is held once more while it is written; the rest for the batch
+        // that computes it.
+        let for_block = (options.memory / 4).max(2 * stored).min(options.memory - per_image);
+        let store = store.with_block_in(for_block)?;
+        let block_bytes = for_block.min(2 * stored * store.block as u64);
+        let batch = ((options.memory - for_block) / per_image).clamp(1, BATCH);
         let batch = batch.min(store.block as u64);
         let memory = batch * per_image + block_bytes;
         Ok(Self { plan, store, indices, batch: batch as usize, memory })
