@@ -20,7 +20,9 @@ fn run(spec: &str, sharpness: f32, threshold: Option<f32>) -> [BTreeMap<usize, V
         weights.0.get_mut(&format!("tnn_model/{name}")).unwrap().data = vec![value];
     };
     set("normalize/softmax_beta", sharpness);
-    threshold.into_iter().for_each(|threshold| set("decoder_threshold", threshold));
+    if let Some(threshold) = threshold {
+        set("decoder_threshold", threshold);
+    }
     let images: Vec<f32> = (0..IMAGES * 48 * 48 * 3)
         .map(|i| (i as f32 * 0.37).sin() + (i as f32 / 900.0).cos() * (i / 6912) as f32)
         .collect();
