@@ -3,7 +3,8 @@
 use redyn_core::TimeAxis;
 use serde::{Deserialize, Serialize};
 
-use crate::patterns::{Level, NetworkPatterns, RdmOptions, Stage};
+use crate::categories::Stage;
+use crate::patterns::{Level, NetworkPatterns, RdmOptions};
 use crate::rdm::{Mds, Rdms, Resampling, SimilarityMatrix, similarity_matrix};
 use crate::rdm_movie::Frames;
 use crate::table::Table;

@@ -6,8 +6,8 @@ use redyn_core::{Diagnose, Fault, Readout, Stop, TrajectorySource};
 use crate::fixture::{Fixture, quick};
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
-    ANALYSES, Against, Case, Cell, Error, NetworkResults, NowCorrect, Options, Request, Results, Selection,
-    Subject, Table, Verdict, analyse, judge,
+    ANALYSES, Against, Case, Cell, Error, NetworkResults, NowCorrect, Options, Paper, Request, Results,
+    Selection, Subject, Table, Verdict, analyse, judge,
 };
 
 fn run(fixture: &Fixture, options: &Options) -> Result<NetworkResults, Error> {
@@ -167,9 +167,19 @@ fn degenerate_inputs_give_no_estimate_instead_of_a_panic() {
         let now_correct = found.get::<NowCorrect>().unwrap();
         assert!(now_correct.norm.average.difference.is_none() && !now_correct.notes.is_empty(), "{name}");
         let subject = Subject::of(&fixture);
-        let case = Case { network: name.into(), subject, long: None, with_bias: None, bias_removed: None };
-        let judged = judge(&[case], Against::Other, &quick(), &Stop::default()).unwrap();
-        for claim in &judged.networks[0].claims {
+        let case = Case {
+            network: name.into(),
+            subject,
+            long: None,
+            with_bias: None,
+            bias_removed: None,
+            factors: Vec::new(),
+        };
+        let judged = |paper| {
+            judge(std::slice::from_ref(&case), paper, Against::Other, &quick(), &Stop::default()).unwrap()
+        };
+        let papers = [Paper::Thorat2023, Paper::Luo2026].map(judged);
+        for claim in papers.iter().flat_map(|judged| &judged.networks[0].claims) {
             let interval = claim.effect.and_then(|effect| effect.interval());
             assert_eq!(interval.is_none(), claim.reason.is_some(), "{name}: {claim:?}");
             assert!(interval.is_some() || claim.verdict == Verdict::Undecided, "{name}: {claim:?}");

@@ -255,6 +255,7 @@ pub(crate) fn material_with(fixture: &Fixture, options: &Options, test: impl FnO
         rows: &rows,
         outcomes: &outcomes,
         untrained: Some((&twin.about.name, &untrained)),
+        untrained_trajectories: Some(&twin),
         controls: &controls,
         jacobians: None,
         lesions: &[Lesioned { what: "a.lateral@2..".into(), rows: lesioned_rows }],

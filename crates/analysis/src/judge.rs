@@ -1,13 +1,13 @@
-//! Several networks, each under several seeds, held against what the paper says.
+//! Several networks, each under several seeds, held against what a paper says.
 //!
 //! [`judge`] reads the trajectories of every seed of a network, decides the claims of
-//! [`entries`](crate::entries), averages the curves of figures 2, 3A and 7 over seeds, and sets
+//! [`entries`](crate::entries), averages curves over seeds, and sets
 //! the published numbers beside ours.
 
 use redyn_core::{Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
-use crate::claims::{decide, entries, generality};
+use crate::claims::{Factor, Family, Geometry, across, decide, entries, factors, generality};
 use crate::contrast::{Groups, contrast_draws};
 use crate::curves::{SeedCurve, curves};
 use crate::future_class::future_class_draws;
@@ -16,6 +16,45 @@ use crate::resample::Draws;
 use crate::rows::{ReadoutRows, Rows};
 use crate::run::{Prepared, check_companion};
 use crate::{Claim, Error, Material, Options, Role, Shared, Subject};
+
+/// A paper whose findings data are held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paper {
+    /// Thorat, Doerig & Kietzmann (2023).
+    #[default]
+    Thorat2023,
+    /// Luo, Alvarez & Konkle (2026).
+    Luo2026,
+}
+
+impl Paper {
+    /// Authors and year, as in a sentence.
+    pub const fn authors(self) -> &'static str {
+        match self {
+            Self::Thorat2023 => "Thorat, Doerig & Kietzmann (2023)",
+            Self::Luo2026 => "Luo, Alvarez & Konkle (2026)",
+        }
+    }
+
+    /// Its title.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Thorat2023 => {
+                "Characterising representation dynamics in recurrent neural networks for object recognition"
+            }
+            Self::Luo2026 => "Geometric Dynamics Across Recurrent Vision Models",
+        }
+    }
+
+    /// The images its numbers are of.
+    pub const fn images(self) -> &'static str {
+        match self {
+            Self::Thorat2023 => "MiniEcoset",
+            Self::Luo2026 => "100 x 50 ImageNet",
+        }
+    }
+}
 
 /// A network under one seed, with everything it is compared to.
 #[derive(Clone)]
@@ -30,6 +69,8 @@ pub struct Case<'a> {
     pub with_bias: Option<&'a dyn TrajectorySource>,
     /// That network, its bias taken away after training.
     pub bias_removed: Option<&'a dyn TrajectorySource>,
+    /// How it is made: what differs between networks, and which way. Empty where nothing is said.
+    pub factors: Vec<(String, String)>,
 }
 
 /// Whose weights and images the published numbers are compared with.
@@ -45,12 +86,18 @@ pub enum Against {
 /// What became of the paper's findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
+    /// Whose findings they are.
+    #[serde(default)]
+    pub paper: Paper,
     /// Whose weights and images they were.
     pub against: Against,
     /// One per network.
     pub networks: Vec<NetworkJudged>,
     /// What spans networks.
     pub across: Vec<Claim>,
+    /// How much of orthogonality goes with how networks are made; empty where it is not asked.
+    #[serde(default)]
+    pub factors: Vec<Factor>,
 }
 
 /// One network, all seeds.
@@ -81,7 +128,10 @@ pub(crate) struct Individual<'a> {
     pub(crate) measures: &'a Measures,
 }
 
-/// Statistics of [`Groups::statistics`] and of the future class, resampled once for curves and claims.
+/// What several claims, curves and numbers need, resampled once.
+///
+/// For the first paper statistics of [`Groups::statistics`] and of the future class, for the second
+/// the geometry of categories.
 #[derive(Debug, Default)]
 pub(crate) struct Measures {
     pub(crate) norm: Vec<Option<Draws>>,
@@ -91,12 +141,20 @@ pub(crate) struct Measures {
     pub(crate) margin: Vec<Option<Draws>>,
     /// Empty without a readout.
     pub(crate) future: Vec<Option<Draws>>,
+    pub(crate) geometry: Geometry,
 }
 
 pub(crate) const NO_PAIR_OF_GROUPS: &str = "no step has both images correct now and images not yet correct";
 
 impl Measures {
-    pub(crate) fn of(material: &Material) -> Self {
+    pub(crate) fn of(material: &Material, paper: Paper) -> Result<Self, Error> {
+        match paper {
+            Paper::Thorat2023 => Ok(Self::of_contrasts(material)),
+            Paper::Luo2026 => Ok(Self { geometry: Geometry::of(material)?, ..Self::default() }),
+        }
+    }
+
+    fn of_contrasts(material: &Material) -> Self {
         let rows = material.rows;
         let norm = contrast_draws(material, |image, step| Some(rows.norms[[image, step]]));
         let Ok(readout) = rows.need_readout("claims") else { return Self { norm, ..Self::default() } };
@@ -105,6 +163,7 @@ impl Measures {
             cosine: contrast_draws(material, |image, step| readout.cosine_answer[[image, step]]),
             margin: contrast_draws(material, |image, step| readout.margin[[image, step]]),
             future: future_class_draws(material).unwrap_or_default(),
+            ..Self::default()
         }
     }
 }
@@ -189,7 +248,13 @@ impl<'a> Read<'a> {
 ///
 /// # Errors
 /// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
-pub fn judge(cases: &[Case], against: Against, options: &Options, stop: &Stop) -> Result<Judged, Error> {
+pub fn judge(
+    cases: &[Case],
+    paper: Paper,
+    against: Against,
+    options: &Options,
+    stop: &Stop,
+) -> Result<Judged, Error> {
     options.check()?;
     let mut names: Vec<&str> = Vec::new();
     for case in cases {
@@ -199,22 +264,47 @@ pub fn judge(cases: &[Case], against: Against, options: &Options, stop: &Stop) -
     }
     let of = |name: &str| {
         let cases: Vec<&Case> = cases.iter().filter(|case| case.network == name).collect();
-        network(name, &cases, options, stop)
+        network(name, &cases, paper, options, stop)
     };
-    let networks = names.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
-    let claims = networks.iter().map(|network| (network.name.as_str(), &network.claims[..]));
-    let across = vec![generality(claims)];
-    Ok(Judged { against, networks, across })
+    let found = names.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    let uncertainty = &options.uncertainty;
+    let (across, factors) = match paper {
+        Paper::Thorat2023 => {
+            let claims = found.iter().map(|(network, _)| (network.name.as_str(), &network.claims[..]));
+            (vec![generality(claims)], Vec::new())
+        }
+        Paper::Luo2026 => {
+            let of = |name: &str| cases.iter().find(|case| case.network == name);
+            let families: Vec<Family> = found
+                .iter()
+                .map(|(network, seeds)| Family {
+                    name: network.name.clone(),
+                    factors: of(&network.name).map_or_else(Vec::new, |case| case.factors.clone()),
+                    seeds: seeds.iter().collect(),
+                })
+                .collect();
+            (across(&families, uncertainty), factors(&families, uncertainty))
+        }
+    };
+    let networks = found.into_iter().map(|(network, _)| network).collect();
+    Ok(Judged { paper, against, networks, across, factors })
 }
 
-fn network(name: &str, cases: &[&Case], options: &Options, stop: &Stop) -> Result<NetworkJudged, Error> {
+/// One network, and the geometry of its categories under each seed.
+fn network(
+    name: &str,
+    cases: &[&Case],
+    paper: Paper,
+    options: &Options,
+    stop: &Stop,
+) -> Result<(NetworkJudged, Vec<Geometry>), Error> {
     let read = cases.iter().map(|case| Read::of(case, options, stop)).collect::<Result<Vec<_>, _>>()?;
     let shared: Vec<[Shared; 2]> = read.iter().map(|_| [Shared::default(), Shared::default()]).collect();
     let measures: Vec<Measures> = read
         .iter()
         .zip(&shared)
-        .map(|(read, shared)| Measures::of(&read.main.material(options, &shared[0])))
-        .collect();
+        .map(|(read, shared)| Measures::of(&read.main.material(options, &shared[0]), paper))
+        .collect::<Result<_, _>>()?;
     let individuals: Vec<Individual> = read
         .iter()
         .zip(&shared)
@@ -229,28 +319,39 @@ fn network(name: &str, cases: &[&Case], options: &Options, stop: &Stop) -> Resul
         .collect();
     let about = cases[0].subject.trajectories.description();
     let mut claims = Vec::new();
-    for entry in entries() {
+    for entry in entries(paper) {
         if stop.requested() {
             return Err(Error::Stopped);
         }
         claims.push(decide(entry, &individuals, &options.uncertainty));
     }
-    Ok(NetworkJudged {
+    let judged = NetworkJudged {
         name: name.into(),
         network: about.network.clone(),
         seeds: cases.iter().map(|case| case.subject.trajectories.description().seed).collect(),
         n_images: about.n_images,
         claims,
-        curves: curves(&individuals, &options.uncertainty),
-        published: compared(name, &individuals[0]),
-    })
+        curves: if paper == Paper::Thorat2023 {
+            curves(&individuals, &options.uncertainty)
+        } else {
+            Vec::new()
+        },
+        published: compared(paper, name, &individuals[0])?,
+    };
+    Ok((judged, measures.into_iter().map(|measures| measures.geometry).collect()))
 }
 
 /// Run a test on a fixture, its twin and its control.
 #[cfg(test)]
 pub(crate) fn individual(fixture: &crate::fixture::Fixture, test: impl FnOnce(&Individual)) {
+    individual_of(Paper::Thorat2023, fixture, test);
+}
+
+/// The same with what a paper's claims need.
+#[cfg(test)]
+pub(crate) fn individual_of(paper: Paper, fixture: &crate::fixture::Fixture, test: impl FnOnce(&Individual)) {
     crate::fixture::material(fixture, |material| {
-        let measures = Measures::of(material);
+        let measures = Measures::of(material, paper).unwrap();
         test(&Individual {
             material: *material,
             long: None,
@@ -274,7 +375,7 @@ pub(crate) fn individual_with_bias(
     let biased = Fixture::new(fixture.labels.clone(), fixture.representations.clone(), Some(readout));
     let (with, without) = (rows_of(&biased), rows_of(fixture));
     material(fixture, |material| {
-        let measures = Measures::of(material);
+        let measures = Measures::of(material, Paper::Thorat2023).unwrap();
         let individual = Individual {
             material: *material,
             long: None,

@@ -5,7 +5,7 @@
 //! blocks, threads or machines, to the last bit. Nothing here knows of files, clocks or
 //! networks.
 //!
-//! [`judge`] holds several networks, each under several seeds, against what the paper says.
+//! [`judge`] holds several networks, each under several seeds, against what a paper says.
 
 // What is not inlined into `numeric::vectorised` is not compiled for the processor's vector
 // instructions.
@@ -14,6 +14,8 @@
 mod accuracy;
 mod between;
 mod boundary;
+mod categories;
+mod category_orthogonality;
 mod change;
 mod claims;
 mod contrast;
@@ -30,18 +32,24 @@ mod feedforward_norm;
 #[cfg(test)]
 mod fixture;
 mod future_class;
+mod global_geometry;
 mod image_properties;
 mod judge;
+mod knn_preservation;
 pub mod krylov;
 mod lesion;
+mod local_geometry;
 mod model_brain;
+mod nearest_centroid;
 mod now_correct;
 mod numeric;
 mod options;
+mod participation_ratio;
 mod patterns;
 mod principal;
 mod projection;
 mod published;
+mod published_geometry;
 pub mod rdm;
 mod rdm_movie;
 mod reader;
@@ -68,8 +76,14 @@ mod zones;
 pub use accuracy::{Accuracy, StepEstimate};
 pub use between::{Between, BetweenStage, State};
 pub use boundary::{Boundary, RelativeStep};
+pub use categories::distribution::{Distribution, QUANTILES, Ridges};
+pub use categories::mixed_model::MixedModel;
+pub use categories::{CategoryOptions, Centroid, Stage, States};
+pub use category_orthogonality::{CategoryOrthogonality, Orthogonality, OrthogonalityStage};
 pub use change::{Change, ChangeGroup, ChangeGroupOfAll};
-pub use claims::{Claim, Entry as ClaimEntry, Rule, Sampling, Verdict, claims_table, entries};
+pub use claims::{
+    Claim, Entry as ClaimEntry, Factor, Rule, Sampling, Verdict, claims_table, entries, factors_table,
+};
 pub use contrast::{Averages, Contrast};
 pub use convergence::{Approach, Convergence, FLOOR, Recurrence, Settled};
 pub use curves::{SeedCurve, curves_table};
@@ -79,13 +93,18 @@ pub use error::{Error, Role};
 pub use estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, Series, Uncertainty};
 pub use feedforward_norm::{ControlNorm, FeedforwardNorm, NormGroup};
 pub use future_class::FutureClass;
+pub use global_geometry::{GlobalGeometry, GlobalStage, PrototypeShift};
 pub use image_properties::{Coefficient, ImageProperties, Properties, Regression};
-pub use judge::{Against, Case, Judged, NetworkJudged, judge};
+pub use judge::{Against, Case, Judged, NetworkJudged, Paper, judge};
+pub use knn_preservation::{KnnPreservation, KnnStage};
 pub use lesion::{Lesion, LesionEffect};
+pub use local_geometry::{LocalGeometry, LocalStage};
 pub use model_brain::{BrainComparison, BrainRdms, Ceiling, Match, ModelRdms, compare_with_brains};
+pub use nearest_centroid::{CentroidStage, NearestCentroid};
 pub use now_correct::NowCorrect;
 pub use options::Options;
-pub use patterns::{Level, RdmOptions, Scaling, Stage};
+pub use participation_ratio::{ParticipationRatio, ParticipationStage};
+pub use patterns::{Level, RdmOptions, Scaling};
 pub use projection::{Plane, PlaneOptions, Projection, Shown, ZoneGrid};
 pub use published::{Compared, published_table};
 pub use rdm_movie::{Movie, RdmMovie, Reliability};

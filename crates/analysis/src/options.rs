@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodingOptions, Error, PlaneOptions, RdmOptions, StableRule, Uncertainty};
+use crate::{CategoryOptions, DecodingOptions, Error, PlaneOptions, RdmOptions, StableRule, Uncertainty};
 
 /// Every choice behind a set of results; recorded in them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Options {
     pub rdm: RdmOptions,
     /// How a readout is fitted to recordings that have none.
     pub decoding: DecodingOptions,
+    /// How categories are compared.
+    pub categories: CategoryOptions,
     /// Bytes of trajectories held at a time. No result depends on it.
     pub memory: usize,
 }
@@ -30,6 +32,7 @@ impl Default for Options {
             plane: PlaneOptions::default(),
             rdm: RdmOptions::default(),
             decoding: DecodingOptions::default(),
+            categories: CategoryOptions::default(),
             memory: 128 << 20,
         }
     }
@@ -50,7 +53,8 @@ impl Options {
             });
         }
         self.rdm.check()?;
-        self.plane.check()
+        self.plane.check()?;
+        self.categories.check()
     }
 }
 

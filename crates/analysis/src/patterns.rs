@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use redyn_core::TrajectorySource;
 use serde::{Deserialize, Serialize};
 
+use crate::categories::Stage;
 use crate::rdm::{Comparison, Metric, Undefined, dissimilarities};
 use crate::reader::Reader;
 use crate::{Error, Options};
@@ -18,16 +19,6 @@ pub enum Level {
     Classes,
     /// Images.
     Images,
-}
-
-/// Where in the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The recorded representation.
-    Feature,
-    /// The logits.
-    Decision,
 }
 
 /// What is done to each unit's values before patterns are compared.

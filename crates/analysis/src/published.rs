@@ -1,12 +1,13 @@
 //! The published numbers, beside ours.
 //!
-//! All of them are of the authors' networks on `MiniEcoset` (25,000 images, 100 classes). Beside
+//! Those of the first paper are of the authors' networks on `MiniEcoset` (25,000 images, 100 classes). Beside
 //! other networks or other images they are shown for orientation, and no difference is taken.
 //! Numbers known to be stale in the source are those recomputed: the norms of LA.
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{Individual, norm_of_bias};
+use crate::judge::{Individual, Paper, norm_of_bias};
+use crate::published_geometry::luo2026;
 use crate::resample::Draws;
 use crate::table::Table;
 use crate::{Course, counts_by_step};
@@ -20,7 +21,7 @@ pub struct Compared {
     pub quantity: String,
     /// Its unit; empty for pure numbers.
     pub unit: String,
-    /// As published, for `MiniEcoset`.
+    /// As published, for the paper's images.
     pub published: f64,
     /// Ours; absent where these data do not allow it.
     pub ours: Option<f64>,
@@ -130,7 +131,21 @@ const TM: &[Number] = aggregation!(22.434, 21.827, 0.0878, 0.03272, 0.01684, -0.
 
 /// The published numbers of a network, beside those of one seed of ours. Empty for a network
 /// that the paper does not have.
-pub(crate) fn compared(network: &str, individual: &Individual) -> Vec<Compared> {
+///
+/// # Errors
+/// Whatever the source of the trajectories reports.
+pub(crate) fn compared(
+    paper: Paper,
+    network: &str,
+    individual: &Individual,
+) -> Result<Vec<Compared>, crate::Error> {
+    match paper {
+        Paper::Thorat2023 => Ok(thorat2023(network, individual)),
+        Paper::Luo2026 => luo2026(network, individual),
+    }
+}
+
+fn thorat2023(network: &str, individual: &Individual) -> Vec<Compared> {
     let numbers = match network {
         "LA" => LA,
         "TA" => TA,
@@ -159,10 +174,10 @@ pub fn published_table<'a>(
         "published",
         &[
             ("network", "", "short name of the network"),
-            ("figure", "", "figure or section of Thorat, Doerig & Kietzmann 2023"),
+            ("figure", "", "figure or section of the paper"),
             ("quantity", "", "what the number is"),
             ("unit", "", "unit of the numbers"),
-            ("published", "see column unit", "as published, for MiniEcoset"),
+            ("published", "see column unit", "as published"),
             ("ours", "see column unit", "ours, of the first seed; empty where these data do not allow it"),
             (
                 "difference",
@@ -259,7 +274,7 @@ mod tests {
     fn ours_are_those_of_the_analyses() {
         let fixture = Fixture::random(120, 6);
         let mut found = Vec::new();
-        individual(&fixture, |individual| found = compared("LA", individual));
+        individual(&fixture, |individual| found = thorat2023("LA", individual));
         let ours = |quantity: &str| found.iter().find(|one| one.quantity == quantity).unwrap().ours;
         material(&fixture, |material| {
             let accuracy = Accuracy::analyse(material).unwrap();

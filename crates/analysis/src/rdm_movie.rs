@@ -3,7 +3,8 @@
 use redyn_core::TimeAxis;
 use serde::{Deserialize, Serialize};
 
-use crate::patterns::{Level, NetworkPatterns, RdmOptions, Stage};
+use crate::categories::Stage;
+use crate::patterns::{Level, NetworkPatterns, RdmOptions};
 use crate::rdm::{
     Comparison, Rdms, Resampling, SimilarityMatrix, permutation_test, similarities, similarity_matrix,
 };
@@ -158,16 +159,6 @@ impl Level {
         match self {
             Self::Classes => "classes",
             Self::Images => "images",
-        }
-    }
-}
-
-impl Stage {
-    /// `feature` or `decision`.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Feature => "feature",
-            Self::Decision => "decision",
         }
     }
 }

@@ -110,6 +110,12 @@ registry! {
     image_properties::ImageProperties,
     rdm_movie::RdmMovie,
     projection::Projection,
+    local_geometry::LocalGeometry,
+    global_geometry::GlobalGeometry,
+    category_orthogonality::CategoryOrthogonality,
+    nearest_centroid::NearestCentroid,
+    knn_preservation::KnnPreservation,
+    participation_ratio::ParticipationRatio,
 }
 
 /// The analysis of this name.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use redyn_core::{Description, Diagnose, Stop, TimeAxis, TrajectorySource};
+use redyn_core::{Diagnose, Stop, TimeAxis, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::between::Contribution;
@@ -93,6 +93,8 @@ pub struct Material<'a> {
     pub outcomes: &'a [Outcome],
     /// Name and rows (motion only) of the untrained twin.
     pub untrained: Option<(&'a str, &'a Rows)>,
+    /// The trajectories of the untrained twin.
+    pub untrained_trajectories: Option<&'a dyn TrajectorySource>,
     /// The feedforward controls.
     pub controls: &'a [Control],
     /// The lesioned runs.
@@ -274,7 +276,10 @@ fn analyse_network(
         classes: about.classes.clone(),
         time: about.time.clone(),
         digest: about.digest.clone(),
-        untrained: prepared.untrained.map(|(twin, _)| (twin.name.clone(), twin.digest.clone())),
+        untrained: prepared.untrained.map(|(twin, _)| {
+            let about = twin.description();
+            (about.name.clone(), about.digest.clone())
+        }),
         controls: prepared.controls.into_iter().map(|control| (control.name, control.digest)).collect(),
         findings,
         omitted,
@@ -287,7 +292,7 @@ pub(crate) struct Prepared<'a> {
     trajectories: &'a dyn TrajectorySource,
     pub(crate) rows: Rows,
     outcomes: Vec<Outcome>,
-    untrained: Option<(&'a Description, Rows)>,
+    untrained: Option<(&'a dyn TrajectorySource, Rows)>,
     controls: Vec<Control>,
     lesions: Vec<Lesioned>,
     properties: Option<&'a Properties>,
@@ -318,7 +323,7 @@ impl<'a> Prepared<'a> {
             }
         }
         let rows = read(subject.trajectories, Quantities::All)?;
-        let twin = |twin: &'a dyn TrajectorySource| Ok((twin.description(), read(twin, Quantities::Motion)?));
+        let twin = |twin: &'a dyn TrajectorySource| Ok((twin, read(twin, Quantities::Motion)?));
         let untrained = subject.untrained.map(twin).transpose()?;
         let controls = subject.controls.iter().map(|&control| {
             let rows = read(control, Quantities::Motion)?;
@@ -350,7 +355,8 @@ impl<'a> Prepared<'a> {
             trajectories: self.trajectories,
             rows: &self.rows,
             outcomes: &self.outcomes,
-            untrained: self.untrained.as_ref().map(|(about, rows)| (about.name.as_str(), rows)),
+            untrained: self.untrained.as_ref().map(|(twin, rows)| (twin.description().name.as_str(), rows)),
+            untrained_trajectories: self.untrained.as_ref().map(|(twin, _)| *twin),
             controls: &self.controls,
             lesions: &self.lesions,
             properties: self.properties,

@@ -2,6 +2,9 @@
 
 use std::sync::OnceLock;
 
+use crate::categories::Stage;
+use crate::categories::pairwise::Pairwise;
+use crate::categories::prototypes::{Prototypes, Staged};
 use crate::contrast::{Contrast, contrast};
 use crate::patterns::NetworkPatterns;
 use crate::replicates::Replicates;
@@ -17,6 +20,9 @@ pub struct Shared {
     margin: OnceLock<Contrast>,
     future_class: OnceLock<FutureClass>,
     patterns: OnceLock<NetworkPatterns>,
+    /// By stage.
+    prototypes: [OnceLock<Option<Prototypes>>; 2],
+    pairwise: [OnceLock<Option<Pairwise>>; 2],
 }
 
 impl Material<'_> {
@@ -63,5 +69,43 @@ impl Material<'_> {
         }
         let found = FutureClass::compute(self)?;
         Ok(self.shared.future_class.get_or_init(|| found))
+    }
+
+    /// Prototypes of categories at a stage; `None` where it has no directions.
+    pub(crate) fn prototypes(&self, stage: Stage) -> Result<Option<&Prototypes>, Error> {
+        let slot = &self.shared.prototypes[stage as usize];
+        if slot.get().is_none() {
+            let [base, _] = self.states()?;
+            let found = Prototypes::read(&self.staged(stage), base, self.options.memory)?;
+            return Ok(slot.get_or_init(|| found).as_ref());
+        }
+        Ok(slot.get().and_then(Option::as_ref))
+    }
+
+    /// All pairs of images at a stage; `None` where it has no directions.
+    pub(crate) fn pairwise(&self, stage: Stage) -> Result<Option<&Pairwise>, Error> {
+        let slot = &self.shared.pairwise[stage as usize];
+        if slot.get().is_none() {
+            let (labels, options) = (&self.rows.labels, self.options);
+            let at_most = options.categories.pairwise_images;
+            let found = Pairwise::read(&self.staged(stage), labels, at_most, options.memory)?;
+            return Ok(slot.get_or_init(|| found).as_ref());
+        }
+        Ok(slot.get().and_then(Option::as_ref))
+    }
+
+    /// A stage of the network.
+    pub(crate) fn staged(&self, stage: Stage) -> Staged<'_> {
+        Staged::new(self.trajectories, stage, self.reads())
+    }
+
+    /// Whether the readout is there and is the one that made the logits.
+    pub(crate) fn reads(&self) -> bool {
+        self.rows.need_readout("categories").is_ok()
+    }
+
+    /// Name of a class.
+    pub(crate) fn class(&self, class: usize) -> &str {
+        &self.trajectories.description().classes[class]
     }
 }

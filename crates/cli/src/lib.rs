@@ -47,7 +47,7 @@ mod unroll;
 mod usage;
 
 pub use args::Cli;
-pub use commands::{Analyzed, Claims, How, analyze_opened, judge, judged_tables, run};
+pub use commands::{Analyzed, Claims, Feedforward, How, analyze_opened, judge, judged_tables, run};
 pub use console::Console;
 pub use failure::Failure;
 pub use judged::judged_trajectories;

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use pyo3::prelude::*;
 use redyn::analysis::{Against, Finding, Selection, Table};
 use redyn::store::Spatial;
-use redyn::{Analyzed, Claims, Console, Failure, How, Opened, PropertyTable, analyze_opened, judged_tables};
+use redyn::{
+    Analyzed, Claims, Console, Failure, Feedforward, How, Opened, PropertyTable, analyze_opened,
+    judged_tables,
+};
 use serde_json::json;
 
 use crate::analyses::options_of;
@@ -48,6 +51,9 @@ pub(crate) fn examine(
             properties: properties.as_ref(),
             long: &[],
             jacobians: &given.jacobians,
+            feedforward: Feedforward::Controls,
+            challenged: &[],
+            judged: None,
             claims: Claims { stores: None, against: Against::Other },
         };
         heard(task, |console| analyze_opened(&stores, &how, console))

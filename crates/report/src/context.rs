@@ -22,6 +22,9 @@ pub struct Context {
     pub options: Options,
     /// The networks, in the order they are shown.
     pub networks: Vec<Network>,
+    /// Networks again, on images that are harder in one way each: only how robust they are is shown.
+    #[serde(default)]
+    pub challenged: Vec<Network>,
     /// What became of the published claims, over all seeds of every network.
     #[serde(default)]
     pub judged: Option<Judged>,

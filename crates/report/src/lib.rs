@@ -17,6 +17,7 @@
 //!     stimuli: "photographs, split test".into(),
 //!     options: results.options,
 //!     networks: results.networks.into_iter().map(network).collect(),
+//!     challenged: Vec::new(),
 //!     judged: None,
 //!     between: results.between,
 //!     thumbnails: std::collections::BTreeMap::new(),

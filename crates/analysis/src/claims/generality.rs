@@ -49,10 +49,12 @@ pub(crate) fn generality<'a>(networks: impl Iterator<Item = (&'a str, &'a [Claim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Paper;
     use crate::claims::{Entry, entries};
 
     fn claims(verdicts: [Verdict; 3]) -> Vec<Claim> {
-        let entry = |id: &str| -> &'static Entry { entries().find(|entry| entry.id == id).unwrap() };
+        let entry =
+            |id: &str| -> &'static Entry { entries(Paper::Thorat2023).find(|entry| entry.id == id).unwrap() };
         PARTS.iter().zip(verdicts).map(|(id, verdict)| Claim { verdict, ..entry(id).undecided() }).collect()
     }
 

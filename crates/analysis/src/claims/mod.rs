@@ -1,4 +1,4 @@
-//! The findings of the paper as sentences that data can confirm or contradict.
+//! The findings of papers as sentences that data can confirm or contradict.
 //!
 //! One file per theme. Every entry says beforehand what number decides and where its whole
 //! interval must lie; that two things do *not* differ is decided by bounds of equivalence, never
@@ -7,8 +7,10 @@
 mod bias;
 mod course;
 mod evidence;
+mod families;
 mod feedforward;
 mod generality;
+mod geometry;
 mod movement;
 mod position;
 mod readout;
@@ -17,10 +19,13 @@ mod rest;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use evidence::Evidence;
+pub use families::{Factor, factors_table};
+pub(crate) use families::{Family, across, factors};
 pub(crate) use generality::generality;
+pub(crate) use geometry::Geometry;
 pub(crate) use rest::{LONG, log_change};
 
-use crate::judge::Individual;
+use crate::judge::{Individual, Paper};
 use crate::resample::{Draws, p_value};
 use crate::seeds::over_seeds;
 use crate::table::Table;
@@ -178,21 +183,26 @@ pub struct Entry {
 /// The evidence of one seed, or why there is none.
 pub(crate) type Found = Result<Evidence, String>;
 
-/// All findings about single networks, in the order of the figures.
-pub fn entries() -> impl Iterator<Item = &'static Entry> {
-    [
-        readout::SIMILARITY,
-        course::ENTRIES,
-        movement::ENTRIES,
-        position::ENTRIES,
-        bias::ENTRIES,
-        readout::ZONES,
-        feedforward::ENTRIES,
-        rest::ENTRIES,
-    ]
-    .into_iter()
-    .flatten()
+/// All findings of a paper about single networks, in the order of its figures.
+pub fn entries(paper: Paper) -> impl Iterator<Item = &'static Entry> {
+    let themes: &[&'static [Entry]] = match paper {
+        Paper::Thorat2023 => &THORAT,
+        Paper::Luo2026 => &[geometry::ENTRIES],
+    };
+    themes.iter().copied().flatten()
 }
+
+/// The themes of the first paper.
+const THORAT: [&[Entry]; 8] = [
+    readout::SIMILARITY,
+    course::ENTRIES,
+    movement::ENTRIES,
+    position::ENTRIES,
+    bias::ENTRIES,
+    readout::ZONES,
+    feedforward::ENTRIES,
+    rest::ENTRIES,
+];
 
 /// Decide one claim by the evidence of all seeds of a network.
 pub(crate) fn decide(entry: &Entry, individuals: &[Individual], uncertainty: &Uncertainty) -> Claim {
@@ -256,7 +266,7 @@ pub fn claims_table<'a>(networks: impl IntoIterator<Item = (&'a str, &'a [Claim]
         &[
             ("network", "", "short name of the network"),
             ("claim", "", "short name"),
-            ("figure", "", "figure of Thorat, Doerig & Kietzmann 2023"),
+            ("figure", "", "figure or section of the paper"),
             ("wording", "", "the claim, in our words"),
             ("statistic", "", "the number that decides"),
             ("unit", "", "unit of value, low and high"),
@@ -347,7 +357,7 @@ mod tests {
 
     #[test]
     fn entries_are_named_once_and_speak() {
-        let all: Vec<&Entry> = entries().collect();
+        let all: Vec<&Entry> = [Paper::Thorat2023, Paper::Luo2026].into_iter().flat_map(entries).collect();
         for (index, entry) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other.id != entry.id), "{}", entry.id);
             assert!(!entry.figure.is_empty() && !entry.statistic.is_empty(), "{}", entry.id);

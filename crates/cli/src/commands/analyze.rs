@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
-    Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, JacobianRows, Judged, MinimumRun,
-    Options, RdmMovie, Request, Results, Selection, StableRule, Subject, Uncertainty, analyse,
+    Accuracy, Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, JacobianRows, Judged,
+    MinimumRun, Options, RdmMovie, Request, Results, Selection, StableRule, StableStep, Subject, Uncertainty,
+    analyse,
 };
 use redyn_core::TrajectorySource;
 use redyn_store::{Recording, Spatial};
@@ -29,6 +30,9 @@ pub struct Analyzed {
     pub(super) sources: Vec<Source>,
     /// What was found.
     pub results: Results,
+    /// Networks again, on harder images: how often and when they are right.
+    #[serde(default)]
+    pub(super) challenged: Option<(Results, Vec<Source>)>,
     /// What became of the published claims; absent when single analyses were asked for.
     pub judged: Option<Judged>,
 }
@@ -99,6 +103,9 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
         long: &[],
         jacobians: &args.jacobians,
         properties: properties.as_ref(),
+        feedforward: Feedforward::Controls,
+        challenged: &[],
+        judged: None,
         claims: Claims { stores: None, against: Against::Other },
     };
     let analyzed = analyze(&args.stores, &how, &args.out, console)?;
@@ -124,8 +131,23 @@ pub struct How<'a> {
     pub long: &'a [PathBuf],
     /// Files of one-step Jacobians.
     pub jacobians: &'a [PathBuf],
+    /// What stores of one step are beside those of several.
+    pub feedforward: Feedforward,
+    /// Networks again, on harder images.
+    pub challenged: &'a [PathBuf],
     /// On what the claims are decided.
     pub claims: Claims<'a>,
+    /// The claims, where they are decided already.
+    pub judged: Option<&'a Judged>,
+}
+
+/// What stores of one step are beside those of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedforward {
+    /// Controls of the recurrent networks.
+    Controls,
+    /// Networks of their own.
+    Networks,
 }
 
 /// On which trajectories the published claims are decided.
@@ -162,13 +184,24 @@ pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result
         let (long, _) = analyzed(&Opened::all(how.long)?, &only, console)?;
         results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
     }
-    let judged = match how.selection {
-        Selection::All => {
+    let judged = match (how.selection, how.judged) {
+        (Selection::All, Some(judged)) => Some(judged.clone()),
+        (Selection::All, None) => {
             let others = how.claims.stores.map(Opened::all).transpose()?;
             let stores = others.as_deref().unwrap_or(stores);
             Some(judge(stores, (how.area, how.spatial), how.claims.against, how.options, console)?)
         }
-        Selection::Named(_) => None,
+        (Selection::Named(_), _) => None,
+    };
+    let challenged = if how.challenged.is_empty() {
+        None
+    } else {
+        let selection = Selection::Named(&[Accuracy::NAME, StableStep::NAME]);
+        Some(analyzed(
+            &Opened::all(how.challenged)?,
+            &How { selection, long: &[], jacobians: &[], ..*how },
+            console,
+        )?)
     };
     Ok(Analyzed {
         format: "redyn.results".into(),
@@ -176,6 +209,7 @@ pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result
         command: console.command.clone(),
         sources,
         results,
+        challenged,
         judged,
     })
 }
@@ -197,7 +231,8 @@ impl Analyzed {
 
 /// The results of some stores, and where those of each network come from.
 fn analyzed(stores: &[Opened], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
-    let recurrent = stores.iter().any(|store| several_steps(&store.recording));
+    let recurrent = how.feedforward == Feedforward::Controls
+        && stores.iter().any(|store| several_steps(&store.recording));
     let trajectories = stores
         .iter()
         .map(|store| {
@@ -212,7 +247,7 @@ fn analyzed(stores: &[Opened], how: &How, console: &Console) -> Result<(Results,
         })
         .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
     let n_steps: Vec<usize> = trajectories.iter().map(|found| found.description().n_steps).collect();
-    let (found, left) = companions(stores, &n_steps)?;
+    let (found, left) = companions(stores, &n_steps, how.feedforward)?;
     for index in left {
         console.say(format!(
             "note: {} is untrained and belongs to none of the trained networks; it is left out",

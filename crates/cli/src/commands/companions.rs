@@ -3,6 +3,7 @@
 use redyn_network::Intervention;
 use redyn_store::Recording;
 
+use super::analyze::Feedforward;
 use crate::{Failure, Opened};
 
 /// Places of stores in the list that was given: one to analyze, and its companions.
@@ -22,7 +23,7 @@ pub(super) struct Companions {
 ///
 /// A run with interventions beside one without, of the same weights, images and steps, is a
 /// lesion of that one. A store of one step beside stores of several is a feedforward control of
-/// all that saw the same images. An untrained network (epoch −1) is the twin of those of the same network and seed
+/// all that saw the same images, unless it is to be a network of its own. An untrained network (epoch −1) is the twin of those of the same network and seed
 /// that saw the same images, unless all are untrained: then they are what is to be looked at.
 ///
 /// # Errors
@@ -30,6 +31,7 @@ pub(super) struct Companions {
 pub(super) fn companions(
     opened: &[Opened],
     n_steps: &[usize],
+    feedforward: Feedforward,
 ) -> Result<(Vec<Companions>, Vec<usize>), Failure> {
     let stores: Vec<&Recording> = opened.iter().map(|one| one.recording.as_ref()).collect();
     let path = |index: usize| opened[index].path.display();
@@ -53,7 +55,7 @@ pub(super) fn companions(
     };
     let lesions: Vec<(usize, usize)> =
         (0..stores.len()).filter_map(|lesioned| Some((lesioned, intact_of(lesioned)?))).collect();
-    let recurrent = n_steps.iter().any(|&n| n > 1);
+    let recurrent = feedforward == Feedforward::Controls && n_steps.iter().any(|&n| n > 1);
     let (controls, others): (Vec<usize>, Vec<usize>) = (0..stores.len())
         .filter(|index| !lesions.iter().any(|(lesioned, _)| lesioned == index))
         .partition(|&index| recurrent && n_steps[index] == 1);

@@ -7,7 +7,7 @@ use redyn_store::Spatial;
 use redyn_train::{Augment, Recipe};
 use redyn_zoo::build_for;
 
-use super::{Claims, How, analyze, open_data, report, write_file};
+use super::{Claims, Feedforward, How, analyze, open_data, report, write_file};
 use crate::args::{DemoArgs, ReadingArgs};
 use crate::console::Console;
 use crate::study::{Recording, Study};
@@ -136,6 +136,9 @@ fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf
         long: &[],
         jacobians: &[],
         properties: None,
+        feedforward: Feedforward::Controls,
+        challenged: &[],
+        judged: None,
         claims: Claims { stores: None, against: Against::Other },
     };
     let results = out.join("results");

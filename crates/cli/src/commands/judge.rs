@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use redyn_analysis::{
-    Against, Case, Judged, Options, Subject, Table, claims_table, curves_table, published_table,
+    Against, Case, Judged, Options, Paper, Subject, Table, claims_table, curves_table, factors_table,
+    published_table,
 };
 use redyn_core::TrajectorySource;
 use redyn_store::Spatial;
@@ -41,7 +42,7 @@ pub fn judge(
         found.iter().zip(&controls).map(|(one, controls)| case(one, controls, source)).collect();
     let bar = console.bar("claims", cases.len());
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let judged = redyn_analysis::judge(&cases, against, options, &console.stop)?;
+    let judged = redyn_analysis::judge(&cases, Paper::Thorat2023, against, options, &console.stop)?;
     bar.finish_and_clear();
     Ok(judged)
 }
@@ -61,20 +62,25 @@ fn case<'a>(
         long: one.long.map(|(long, untrained)| pair(long, untrained)),
         with_bias: one.with_bias.map(&source),
         bias_removed: one.bias_removed.map(&source),
+        factors: Vec::new(),
     }
 }
 
 /// Claims, curves over seeds and published numbers as tables.
-pub fn judged_tables(judged: &Judged) -> [Table; 3] {
+pub fn judged_tables(judged: &Judged) -> Vec<Table> {
     let networks = &judged.networks;
     let claims = networks.iter().map(|one| (one.name.as_str(), &one.claims[..]));
     let curves = networks.iter().map(|one| (one.name.as_str(), &one.seeds[..], &one.curves[..]));
     let numbers = networks.iter().map(|one| (one.name.as_str(), &one.published[..]));
-    [
+    let mut tables = vec![
         claims_table(claims.chain([("all", &judged.across[..])])),
         curves_table(curves),
         published_table(numbers, judged.against == Against::Published),
-    ]
+    ];
+    if !judged.factors.is_empty() {
+        tables.push(factors_table(&judged.factors));
+    }
+    tables
 }
 
 /// The tables as CSV, and what their columns mean.

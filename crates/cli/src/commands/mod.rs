@@ -22,7 +22,7 @@ pub(crate) mod train;
 pub(crate) mod unroll;
 
 pub(crate) use analyze::analyze;
-pub use analyze::{Analyzed, Claims, How, analyze_opened};
+pub use analyze::{Analyzed, Claims, Feedforward, How, analyze_opened};
 pub use judge::{judge, judged_tables};
 pub(crate) use report::report;
 

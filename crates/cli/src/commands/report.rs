@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use redyn_analysis::{NetworkResults, Results};
 use redyn_report::{Context, Network, Provenance, Written, write};
 use redyn_stimuli::generated::Specification;
 use redyn_stimuli::{OpenOptions, open};
@@ -53,18 +54,7 @@ impl Analyzed {
     /// # Errors
     /// Images that are there and cannot be read.
     pub fn context(&self, title: &str, data: Option<&str>, console: &Console) -> Result<Context, Failure> {
-        let mut networks = Vec::new();
-        for (results, source) in self.results.networks.iter().zip(&self.sources) {
-            let drawing = card(source)
-                .and_then(|card| build(&card.network).ok())
-                .map(|network| network.graph.drawing());
-            networks.push(Network {
-                results: results.clone(),
-                hierarchy: source.hierarchy.clone(),
-                drawing,
-                stimuli: controls(source),
-            });
-        }
+        let challenged = self.challenged.as_ref();
         let first = self.sources.first();
         let split = first.and_then(|source| source.model.get("split")?.as_str());
         let stimuli = match (first.and_then(|source| source.dataset.as_deref()), split) {
@@ -75,13 +65,28 @@ impl Analyzed {
             title: title.to_owned(),
             stimuli,
             options: self.results.options.clone(),
-            networks,
+            networks: networks(&self.results, &self.sources),
+            challenged: challenged.map_or_else(Vec::new, |(results, sources)| networks(results, sources)),
             judged: self.judged.clone(),
             between: self.results.between.clone(),
             thumbnails: pictures(self, data, console)?,
             provenance: provenance(self),
         })
     }
+}
+
+/// Networks as the report shows them.
+fn networks(results: &Results, sources: &[Source]) -> Vec<Network> {
+    let network = |(results, source): (&NetworkResults, &Source)| {
+        let built = card(source).and_then(|card| build(&card.network).ok());
+        Network {
+            results: results.clone(),
+            hierarchy: source.hierarchy.clone(),
+            drawing: built.map(|network| network.graph.drawing()),
+            stimuli: controls(source),
+        }
+    };
+    results.networks.iter().zip(sources).map(network).collect()
 }
 
 /// What was set about generated images.

@@ -13,6 +13,7 @@ mod output;
 mod pretrained;
 mod recordings;
 mod reproduce;
+mod reproduce_geometry;
 mod reproduce_published;
 mod shards;
 mod stability;

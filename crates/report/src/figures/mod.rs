@@ -4,24 +4,32 @@ mod accuracy;
 mod aggregate;
 mod architecture;
 mod boundary;
+mod category_change;
+mod category_neighbours;
+mod category_orthogonality;
 mod change;
 mod contrast;
 mod convergence;
 mod decomposition;
 mod dendrogram;
+mod factors;
 mod feedforward_norm;
 mod flow;
 mod future_class;
+mod global_geometry;
 mod heat;
 mod hierarchy;
 mod image_properties;
 mod lesion;
+mod local_geometry;
 mod now_correct;
 mod over_seeds;
 mod projection;
+mod prototype_shift;
 mod rdm_between;
 mod rdm_movie;
 mod readout_zone_simulation;
+mod ridge;
 mod robustness;
 mod schematic;
 mod stability;
@@ -84,6 +92,13 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     stability::figure,
     lesion::figure,
     image_properties::figure,
+    category_change::figure,
+    local_geometry::figure,
+    global_geometry::figure,
+    prototype_shift::figure,
+    category_orthogonality::figure,
+    category_neighbours::figure,
+    factors::figure,
     robustness::figure,
     rdm_movie::figure,
     rdm_between::figure,
@@ -280,8 +295,10 @@ mod tests {
     fn every_figure_has_something_to_show_and_says_what() {
         let shown = all(&CONTEXT);
         assert_eq!(shown.len(), FIGURES.len());
-        // Robustness needs one network on several sets of images: it has a test of its own.
-        for one in shown.iter().filter(|one| !matches!(one, Shown::Absent { name: "robustness", .. })) {
+        // Robustness needs one network on several sets of images, and factors several networks that are
+        // said to be made differently: they have tests of their own.
+        let elsewhere = |one: &&Shown| matches!(one, Shown::Absent { name: "robustness" | "factors", .. });
+        for one in shown.iter().filter(|one| !elsewhere(one)) {
             let figure = one.figure().unwrap_or_else(|| panic!("{one:?}"));
             assert!(!figure.title.is_empty() && figure.caption.ends_with('.'), "{}", figure.name);
             assert!(!figure.tables.is_empty(), "{} has no data", figure.name);
@@ -355,12 +372,13 @@ mod tests {
             "dendrogram",
             "zone_membership",
             "image_properties",
+            "factors",
             "robustness",
             "rdm_between",
         ];
         assert_eq!(names, expected);
-        // One network has no other, and sees one set of images.
-        let alone = ["robustness", "rdm_between"];
+        // One network has no other, sees one set of images, and nothing is said of its making.
+        let alone = ["factors", "robustness", "rdm_between"];
         let readout = |(name, reason): &(&str, String)| alone.contains(name) || reason.contains("readout");
         assert!(absent.iter().all(readout), "{absent:?}");
     }

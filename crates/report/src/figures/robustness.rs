@@ -109,7 +109,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
 /// Every network with every control that alone differs between its sets of images.
 fn families(context: &Context) -> Vec<Family<'_>> {
     let mut families: Vec<Family> = Vec::new();
-    for network in &context.networks {
+    for network in context.networks.iter().chain(&context.challenged) {
         for (control, &level) in &network.stimuli {
             let alike = |family: &&mut Family| {
                 let (_, other) = family.members[0];

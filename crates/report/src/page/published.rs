@@ -28,8 +28,10 @@ pub(crate) fn html(context: &Context) -> String {
         "<section id=\"published\">\n<h2>Published numbers</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"group\" \
          aria-label=\"Published numbers\">\n<table class=\"numbers\">\n<thead><tr><th scope=\"col\">Network</th>\
          <th scope=\"col\">Figure</th><th scope=\"col\">Quantity</th>\
-         <th scope=\"col\">published: MiniEcoset</th><th scope=\"col\">ours</th>",
+",
     );
+    let images = escape(judged.paper.images());
+    let _ = write!(text, "<th scope=\"col\">published: {images}</th><th scope=\"col\">ours</th>");
     if same {
         text.push_str(
             "<th scope=\"col\">difference</th><th scope=\"col\">tolerance</th><th scope=\"col\">inside</th>",
@@ -76,17 +78,18 @@ fn told(ours: f64, published: f64) -> String {
     format!("{ours:.decimals$}")
 }
 
-fn legend(judged: &Judged) -> &'static str {
+fn legend(judged: &Judged) -> String {
+    let (authors, images) = (escape(judged.paper.authors()), escape(judged.paper.images()));
     match judged.against {
-        Against::Published => {
-            "Published numbers of Thorat, Doerig &amp; Kietzmann (2023) beside those computed here from their \
-             weights and images. The tolerance was set beforehand. <a href=\"data/published.csv\">published.csv</a>"
-        }
-        Against::Other => {
-            "Published numbers are those of the authors' networks on MiniEcoset. Ours are of other networks on \
-             other images (first seed): they stand here for orientation, and no difference is taken. \
+        Against::Published => format!(
+            "Published numbers of {authors} beside those computed here from their weights and images. The tolerance \
+             was set beforehand. <a href=\"data/published.csv\">published.csv</a>"
+        ),
+        Against::Other => format!(
+            "Published numbers are those of the authors' networks on {images}. Ours are of other networks on other \
+             images (first seed): they stand here for orientation, and no difference is taken. \
              <a href=\"data/published.csv\">published.csv</a>"
-        }
+        ),
     }
 }
 

@@ -117,8 +117,9 @@ fn legend(context: &Context, judged: &Judged) -> String {
          interval is where the claim says, <b>✗ reversed</b> if the whole interval is on the other side, <b>? \
          undecided</b> otherwise. That two things do not differ is decided by bounds, never by a large p. Below \
          each verdict: effect, interval, <i>n</i>, and <i>p</i> of a permutation test where one makes sense. {} \
-         {seeds} Figures: Thorat, Doerig &amp; Kietzmann (2023), <cite>Characterising representation dynamics in \
-         recurrent neural networks for object recognition</cite>. <a href=\"data/claims.csv\">claims.csv</a></p>\n",
+         {seeds} Figures: {}, <cite>{}</cite>. <a href=\"data/claims.csv\">claims.csv</a></p>\n",
         escape(&intervals(context)),
+        escape(judged.paper.authors()),
+        escape(judged.paper.title()),
     )
 }

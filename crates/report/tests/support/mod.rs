@@ -8,8 +8,8 @@ use std::io::Cursor;
 
 use ndarray::{Array2, Array3, s};
 use redyn_analysis::{
-    Against, Case, JacobianRows, Options, Projection, Properties, Request, Selection, Subject, Uncertainty,
-    analyse, judge,
+    Against, Case, JacobianRows, Options, Paper, Projection, Properties, Request, Selection, Subject,
+    Uncertainty, analyse, judge,
 };
 use redyn_core::random::Stream;
 use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories, TrajectorySource};
@@ -136,10 +136,11 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
             long: None,
             with_bias: None,
             bias_removed: None,
+            factors: Vec::new(),
         })
         .collect();
-    let judged =
-        judge(&cases, Against::Other, &options, &Stop::default()).expect("seeds see the same images");
+    let judged = judge(&cases, Paper::Thorat2023, Against::Other, &options, &Stop::default())
+        .expect("seeds see the same images");
     let networks: Vec<Network> = results
         .networks
         .into_iter()
@@ -164,6 +165,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
         stimuli: format!("synthetic trajectories of {} classes", names.len()),
         options,
         networks,
+        challenged: Vec::new(),
         judged: Some(judged),
         between: results.between,
         thumbnails,

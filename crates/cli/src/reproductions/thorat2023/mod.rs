@@ -17,10 +17,10 @@ use redyn_store::Spatial;
 use self::files::Found;
 use self::networks::{Job, MEMBERS, Part, Weights};
 use self::scale::Scale;
-use super::Reproduction;
+use super::{Reproduction, compared};
 use crate::args::ReproduceArgs;
-use crate::commands::{Claims, How, analyze, open_data, report};
-use crate::console::{Console, stdout};
+use crate::commands::{Claims, Feedforward, How, analyze, open_data, report};
+use crate::console::Console;
 use crate::study::{Estimate, Extent, Load, Recording, Study};
 use crate::{Failure, Trained};
 
@@ -225,6 +225,9 @@ fn told(
         properties: properties.as_ref(),
         long: &stores(&|recording| recording.limit.is_some()),
         jacobians: &jacobians,
+        feedforward: Feedforward::Controls,
+        challenged: &[],
+        judged: None,
         claims: Claims { stores: Some(&all), against },
     };
     let shown = stores(&|recording| recording.limit.is_none());
@@ -235,33 +238,4 @@ fn told(
     let page = report(&analyzed, &title, None, &study.out.join("report"), console)?.page;
     console.say(format!("done; open {}", page.display()));
     Ok(analyzed.judged)
-}
-
-/// Print the published numbers beside ours.
-fn compared(judged: &Judged) -> Result<(), Failure> {
-    stdout(|out| {
-        writeln!(
-            out,
-            "network  {:<42} {:>10} {:>10} {:>11} {:>9}  inside",
-            "quantity", "published", "ours", "difference", "tolerance"
-        )?;
-        for network in &judged.networks {
-            for one in &network.published {
-                let told =
-                    |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.5}"));
-                let inside = one.inside().map_or("-", |inside| if inside { "yes" } else { "no" });
-                writeln!(
-                    out,
-                    "{:<8} {:<42} {:>10} {:>10} {:>11} {:>9}  {inside}",
-                    network.name,
-                    one.quantity,
-                    one.published,
-                    told(one.ours),
-                    told(one.difference()),
-                    one.tolerance
-                )?;
-            }
-        }
-        Ok(())
-    })
 }

@@ -1,0 +1,85 @@
+//! Prototypes among one another: how far they shift, and whether their order stays.
+
+use redyn_analysis::{GlobalGeometry, Series, Stage};
+
+use super::local_geometry::{look, stages_key};
+use super::ridge::{self, Ridge, stage_words};
+use crate::Context;
+use crate::axis::Axis;
+use crate::figure::{Figure, Panel, panel_width};
+use crate::figures::{absent, arranged, images, intervals, missing, notes, table};
+use crate::ink::Ink;
+use crate::number::probability;
+use crate::plot::{Curve, Plot};
+
+const NAME: &str = "global_geometry";
+
+pub(crate) fn figure(context: &Context) -> Figure {
+    let n = context.networks.len();
+    let width = panel_width(if n == 1 { 4 } else { n.min(4) });
+    let (mut panels, mut lacking) = (vec![Vec::new(); 4], Vec::new());
+    for (index, network) in context.networks.iter().enumerate() {
+        let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
+        let Some(found) = network.results.get::<GlobalGeometry>() else {
+            let reason = missing(network, NAME);
+            absent(&mut panels, name, &reason);
+            lacking.push((name, reason));
+            continue;
+        };
+        lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
+        lacking.extend(found.stages.iter().filter_map(|one| {
+            let (shift, between) = (one.shift_p?, one.between_p?);
+            let words = format!(
+                "exchanging base and after image by image gives such a shift of prototypes with p = {}, such a \
+                 change between them with p = {} ({})",
+                probability(shift),
+                probability(between),
+                stage_words(one.stage)
+            );
+            Some((name, words))
+        }));
+        for (row, stage) in Stage::ALL.into_iter().enumerate() {
+            let title = format!("{name}, {}", stage_words(stage));
+            panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
+                Some(one) => {
+                    let label = "between centred prototypes (1 − cosine)";
+                    let (found, base) = (&one.spread, found.states[0]);
+                    ridge::panel(&title, width, &Ridge { found, base, ink, label, of: "pairs", mark: None })
+                }
+                None => Panel::words(&title, 60.0, "the logits have no directions"),
+            });
+        }
+        let curves = |of: fn(&redyn_analysis::GlobalStage) -> &Series, y: Axis| {
+            let mut plot = Plot::new(Axis::steps(network.results.n_steps), y);
+            for one in &found.stages {
+                plot.curve(Curve::of_series(stage_words(one.stage), look(one.stage, ink), of(one)));
+            }
+            plot
+        };
+        let y = Axis::new("shift of prototypes", "1 − cosine").including(0.0);
+        panels[2].push(Panel::plot("", 200.0, curves(|one| &one.shift_from_base, y), "no shift"));
+        let y = Axis::new("order as at base", "Spearman's ρ").including(1.0);
+        panels[3].push(Panel::plot("", 200.0, curves(|one| &one.rho_from_base, y), "no order"));
+    }
+    Figure {
+        name: NAME,
+        title: "Prototypes among one another".into(),
+        caption: format!(
+            "Means of classes at the recorded features and at the logits ({}). Ridges: cosine distances between all \
+             pairs once the mean of all prototypes is taken away (dark: up to the base; light: after). Curves: mean \
+             shift of a prototype from where it was at the base, and rank correlation of the raw distances with \
+             those at the base. Bands: {}",
+            images(context),
+            intervals(context),
+        ),
+        source: "",
+        notes: notes(lacking),
+        key: stages_key(),
+        rows: arranged(panels),
+        tables: [NAME, "global_geometry_test"]
+            .into_iter()
+            .filter_map(|name| table(context, NAME, name, name))
+            .filter(|table| !table.rows.is_empty())
+            .collect(),
+    }
+}
