@@ -3,7 +3,8 @@
 use redyn_core::TrajectorySource;
 use serde::{Deserialize, Serialize};
 
-use crate::patterns::{Level, NetworkPatterns, Stage};
+use crate::categories::Stage;
+use crate::patterns::{Level, NetworkPatterns};
 use crate::rdm::{Comparable, NoiseCeiling, PairWeights, Rdms, Resampling, exchanges, noise_ceiling};
 use crate::rdm_movie::Frames;
 use crate::replicates::Replicates;

@@ -26,6 +26,16 @@ const STAYS: f64 = 0.1;
 const PREDICTS: f64 = 0.5;
 
 impl Family<'_> {
+    /// Raw distances between prototypes after, mean over seeds, condensed; `None` where a prototype
+    /// is zero.
+    pub(crate) fn rdm(&self, stage: Stage) -> Option<Vec<f64>> {
+        let seeds: Option<Vec<&Vec<f64>>> =
+            self.seeds.iter().map(|seed| seed.stage(stage)?.rdm.as_ref()).collect();
+        let seeds = seeds.filter(|seeds| !seeds.is_empty())?;
+        let mean = |pair: usize| seeds.iter().map(|rdm| rdm[pair]).sum::<f64>() / seeds.len() as f64;
+        Some((0..seeds[0].len()).map(mean).collect())
+    }
+
     /// Mean over seeds of something at a stage.
     fn mean(
         &self,
@@ -76,6 +86,7 @@ pub(crate) fn across(families: &[Family], uncertainty: &Uncertainty) -> Vec<Clai
             uncertainty,
         ),
         apart(&both, uncertainty),
+        super::agreement::agreement(families, uncertainty),
         no_factor(&factors(families, uncertainty)),
     ]
 }

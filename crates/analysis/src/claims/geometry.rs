@@ -30,6 +30,8 @@ pub(crate) struct StageGeometry {
     pub(crate) rho: Option<Draws>,
     /// Mean raw distance between prototypes: before and after.
     pub(crate) distance: [Option<Draws>; 2],
+    /// Raw distances between prototypes after, condensed.
+    pub(crate) rdm: Option<Vec<f64>>,
     /// Mean raw distance between the untrained twin's prototypes, after.
     pub(crate) untrained: Option<Draws>,
 }
@@ -48,7 +50,8 @@ impl Geometry {
             let distance = [orthogonality[base].take(), last];
             let twin = untrained(material, stage, base)?;
             let untrained = twin.and_then(|twin| orthogonality_draws(material, &twin)[after].take());
-            let mut found = StageGeometry { distance, untrained, ..StageGeometry::default() };
+            let rdm = prototypes.products.still().distances(after).into_iter().collect();
+            let mut found = StageGeometry { distance, rdm, untrained, ..StageGeometry::default() };
             if base < after {
                 let mut local = local_draws(material, prototypes, base);
                 let mut global = GlobalDraws::of(material, prototypes, states);
@@ -61,6 +64,13 @@ impl Geometry {
             stages.push((stage, found));
         }
         Ok(Self { stages })
+    }
+
+    /// Nothing but distances between prototypes, at the features and at the logits.
+    #[cfg(test)]
+    pub(crate) fn of_rdms(rdms: [Vec<f64>; 2]) -> Self {
+        let stage = |(stage, rdm)| (stage, StageGeometry { rdm: Some(rdm), ..StageGeometry::default() });
+        Self { stages: Stage::ALL.into_iter().zip(rdms).map(stage).collect() }
     }
 
     pub(crate) fn stage(&self, stage: Stage) -> Option<&StageGeometry> {

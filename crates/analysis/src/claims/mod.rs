@@ -4,6 +4,7 @@
 //! interval must lie; that two things do *not* differ is decided by bounds of equivalence, never
 //! by a large p. The entries know nothing of who made the trajectories: they run on any.
 
+mod agreement;
 mod bias;
 mod course;
 mod evidence;

@@ -54,7 +54,7 @@ fn small_members_of_every_family_end_in_a_page() {
     assert_eq!(judged["paper"], "luo2026");
     let across: Vec<&str> =
         judged["across"].as_array().unwrap().iter().map(|claim| claim["id"].as_str().unwrap()).collect();
-    assert!(across.contains(&"no_single_factor") && across.contains(&"local_global_apart"), "{across:?}");
+    assert!(across.contains(&"no_single_factor") && across.contains(&"agree_at_features"), "{across:?}");
     let learned = judged["networks"][0]["claims"].as_array().unwrap();
     let learned = learned.iter().find(|claim| claim["id"] == "orthogonality_learned").unwrap();
     assert!(learned["effect"]["value"].is_number(), "{learned}");
