@@ -141,6 +141,14 @@ pub struct How<'a> {
     pub judged: Option<&'a Judged>,
 }
 
+impl<'a> How<'a> {
+    /// A few analyses of other images of the same networks, alike in all else.
+    fn only(&self, analyses: &'a [&'a str]) -> Self {
+        let selection = Selection::Named(analyses);
+        Self { selection, long: &[], jacobians: &[], properties: None, ..*self }
+    }
+}
+
 /// What stores of one step are beside those of several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedforward {
@@ -179,9 +187,7 @@ pub(crate) fn analyze(
 pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result<Analyzed, Failure> {
     let (mut results, sources) = analyzed(stores, how, console)?;
     if !how.long.is_empty() {
-        let only =
-            How { selection: Selection::Named(&[Convergence::NAME]), long: &[], jacobians: &[], ..*how };
-        let (long, _) = analyzed(&Opened::all(how.long)?, &only, console)?;
+        let (long, _) = analyzed(&Opened::all(how.long)?, &how.only(&[Convergence::NAME]), console)?;
         results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
     }
     let judged = match (how.selection, how.judged) {
@@ -196,12 +202,8 @@ pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result
     let challenged = if how.challenged.is_empty() {
         None
     } else {
-        let selection = Selection::Named(&[Accuracy::NAME, StableStep::NAME]);
-        Some(analyzed(
-            &Opened::all(how.challenged)?,
-            &How { selection, long: &[], jacobians: &[], ..*how },
-            console,
-        )?)
+        let only = how.only(&[Accuracy::NAME, StableStep::NAME]);
+        Some(analyzed(&Opened::all(how.challenged)?, &only, console)?)
     };
     Ok(Analyzed {
         format: "redyn.results".into(),

@@ -7,13 +7,20 @@ const IMAGES: &str = "builtin:seed=3,train=32,val=16,test=64,clutter=0.2";
 #[test]
 fn what_the_study_needs_is_asked_for() {
     let room = Room::new();
-    let hint = room.mistake("reproduce luo2026", "the study is one of published weights");
+    let hint = room.mistake(
+        "reproduce luo2026",
+        "the study is one of published weights, and nothing says where they are",
+    );
     assert!(hint.contains("--weights") && hint.contains("--quick"), "{hint}");
     room.mistake("reproduce luo2026 --quick --steps 4", "every network of this study has steps of its own");
-    let hint = room.mistake("reproduce luo2026 --quick --image-size 32", "of images with 32 pixels a side");
-    assert_eq!(hint, "--image-size 64 or more");
+    let hint = room.mistake(
+        "reproduce luo2026 --quick --image-size 32",
+        "of images with 32 pixels a side AlexNet and the ConvRNN have nothing left",
+    );
+    assert_eq!(hint, "--image-size 72 or more");
     room.write("empty/readme.txt", "nothing");
-    let hint = room.mistake("reproduce luo2026 --weights empty", "nothing says which images");
+    let hint = room
+        .mistake("reproduce luo2026 --weights empty", "nothing says which images to reproduce the study on");
     assert!(hint.contains("TABLE.csv:FOLDER"), "{hint}");
     let hint = room.mistake(
         &format!("reproduce luo2026 --weights empty --data {IMAGES}"),

@@ -59,10 +59,11 @@ impl Format {
         let mut first = Vec::new();
         File::open(path).map_err(failed)?.take(9).read_to_end(&mut first).map_err(failed)?;
         Ok(match &first[..] {
+            // First of all, as the length of its header, below 4 GiB, may begin as a pickle does.
+            [_, _, _, _, 0, 0, 0, 0, b'{'] => Some(Self::Safetensors),
             [b'P', b'K', ..] => torch::is_archive(path).then_some(Self::Torch),
             [0x89, b'H', b'D', b'F', ..] => Some(Self::Keras),
             [0x80, ..] => Some(Self::TorchLegacy),
-            [_, _, _, _, _, _, _, _, b'{'] => Some(Self::Safetensors),
             _ => None,
         })
     }
@@ -211,5 +212,23 @@ impl Fault {
             Self::Malformed(why) => Self::Malformed(format!("`{name}` {why}")),
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_whose_length_looks_like_a_pickle_is_safetensors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        let told = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            Format::of(&path).unwrap()
+        };
+        assert_eq!(told(b"\x80\x02\0\0\0\0\0\0{\"a\":{}}"), Some(Format::Safetensors));
+        assert_eq!(told(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j"), Some(Format::TorchLegacy));
+        assert_eq!(told(b"a poem, of some length"), None);
     }
 }

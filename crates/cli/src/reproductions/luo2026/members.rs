@@ -194,7 +194,10 @@ mod tests {
     #[test]
     fn small_networks_run_for_the_steps_they_are_recorded_and_looked_at() {
         for member in MEMBERS {
-            let Some(small) = member.small(1, &Scale::quick(), (64, 16)).unwrap() else { continue };
+            let Some(small) = member.small(1, &Scale::quick(), (Scale::quick().image_size, 16)).unwrap()
+            else {
+                continue;
+            };
             let Training { network, recipe, recorded, states } = small;
             assert!(recipe.steps <= recorded && states[1] < recorded, "{}", member.name);
             let plan = Plan::new(&network.graph, &Request::readout(recorded)).unwrap();

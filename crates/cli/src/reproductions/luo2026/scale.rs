@@ -17,7 +17,7 @@ pub(super) struct Scale {
 }
 
 /// The smallest images on which all members have something left at their last area.
-const SMALLEST: usize = 64;
+const SMALLEST: usize = 72;
 
 impl Scale {
     /// Minutes on two cores.
@@ -62,7 +62,10 @@ impl Scale {
         scale.seeds = args.seeds.unwrap_or(scale.seeds);
         if scale.image_size < SMALLEST {
             return Err(Failure::user(
-                format!("of images with {} pixels a side AlexNet and BL have nothing left", scale.image_size),
+                format!(
+                    "of images with {} pixels a side AlexNet and the ConvRNN have nothing left",
+                    scale.image_size
+                ),
                 format!("--image-size {SMALLEST} or more"),
             ));
         }
