@@ -5,7 +5,7 @@ use redyn_analysis::Boundary;
 use crate::Context;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Panel};
-use crate::figures::{absent, arranged, contrast, intervals, missing, notes, table};
+use crate::figures::{arranged, contrast, finding, intervals, notes, table};
 use crate::ink::BLUE;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread, Under};
 use crate::scene::Pattern;
@@ -15,12 +15,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let mut lacking = Vec::new();
     for network in &context.networks {
         let name = network.results.name.as_str();
-        let Some(found) = network.results.get::<Boundary>() else {
-            let reason = missing(network, "boundary");
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<Boundary>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         panels[0].push(Panel::plot(name, 230.0, relative(found), "no image is stably correct"));
         panels[1].push(contrast::panel("", "distance to leaving zone", &found.margin));

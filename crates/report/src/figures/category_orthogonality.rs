@@ -2,11 +2,11 @@
 
 use redyn_analysis::{CategoryOrthogonality, OrthogonalityStage, Stage};
 
-use super::ridge::{self, Ridge, stage_words};
+use super::ridge::{self, Ridge};
 use crate::Context;
 use crate::axis::Axis;
 use crate::figure::{Figure, Key, Panel, Sign, panel_width};
-use crate::figures::{absent, arranged, images, intervals, missing, notes, table};
+use crate::figures::{arranged, finding, images, intervals, notes, table};
 use crate::ink::Ink;
 use crate::number::significant;
 use crate::plot::{Curve, Look, Marker, Plot};
@@ -21,42 +21,25 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (vec![Vec::new(); 4], Vec::new());
     for (index, network) in context.networks.iter().enumerate() {
         let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
-        let Some(found) = network.results.get::<CategoryOrthogonality>() else {
-            let reason = missing(network, NAME);
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
+        let Some(found) = finding::<CategoryOrthogonality>(network, &mut panels, &mut lacking) else {
             continue;
         };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         let decision = found.stages.iter().find(|one| one.stage == Stage::Decision);
         for (row, stage) in [Stage::Decision, Stage::Feature].into_iter().enumerate() {
-            let title = format!("{name}, {}", stage_words(stage));
-            panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
-                Some(one) => {
-                    let label = "between prototypes (1 − cosine)";
-                    let (found, base) = (&one.trained.spread, found.states[0]);
-                    ridge::panel(
-                        &title,
-                        width,
-                        &Ridge { found, base, ink, label, of: "pairs", mark: Some(1.0) },
-                    )
-                }
-                None => Panel::words(&title, 60.0, "the logits have no directions"),
+            let ridge = found.stages.iter().find(|one| one.stage == stage).map(|one| Ridge {
+                found: &one.trained.spread,
+                base: found.states[0],
+                ink,
+                label: "between prototypes (1 − cosine)",
+                of: "pairs",
+                mark: Some(1.0),
             });
+            panels[row].push(ridge::at_stage(name, stage, width, ridge.as_ref()));
         }
         let n_steps = network.results.n_steps;
-        panels[2].push(Panel::plot(
-            "",
-            200.0,
-            means(decision, ink, n_steps),
-            "the logits have no directions",
-        ));
-        panels[3].push(Panel::plot(
-            "",
-            200.0,
-            shares(decision, ink, n_steps),
-            "the logits have no directions",
-        ));
+        panels[2].push(Panel::plot("", 200.0, means(decision, ink, n_steps), ridge::NO_DIRECTIONS));
+        panels[3].push(Panel::plot("", 200.0, shares(decision, ink, n_steps), ridge::NO_DIRECTIONS));
     }
     let near = context
         .networks

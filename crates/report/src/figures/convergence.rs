@@ -5,7 +5,7 @@ use redyn_analysis::{Approach, Convergence, Series};
 use crate::Context;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Key, Panel, Sign};
-use crate::figures::{absent, arranged, images, intervals, missing, notes, table};
+use crate::figures::{arranged, finding, images, intervals, notes, table};
 use crate::ink::{BLUE, Ink, VERMILLION};
 use crate::plot::{Curve, Look, Marker, Plot, Sample};
 use crate::scene::Pattern;
@@ -20,12 +20,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let mut lacking = Vec::new();
     for network in &context.networks {
         let name = network.results.name.as_str();
-        let Some(found) = network.results.get::<Convergence>() else {
-            let reason = missing(network, NAME);
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<Convergence>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         lacking.extend(periods(found).map(|words| (name, words)));
         let nothing = "there are no images";

@@ -7,7 +7,7 @@ use super::ridge::{self, Ridge, stage_words};
 use crate::Context;
 use crate::axis::Axis;
 use crate::figure::{Figure, Panel, panel_width};
-use crate::figures::{absent, arranged, images, intervals, missing, notes, table};
+use crate::figures::{arranged, finding, images, intervals, notes, table};
 use crate::ink::Ink;
 use crate::number::probability;
 use crate::plot::{Curve, Plot};
@@ -20,12 +20,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (vec![Vec::new(); 4], Vec::new());
     for (index, network) in context.networks.iter().enumerate() {
         let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
-        let Some(found) = network.results.get::<GlobalGeometry>() else {
-            let reason = missing(network, NAME);
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<GlobalGeometry>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         lacking.extend(found.stages.iter().filter_map(|one| {
             let (shift, between) = (one.shift_p?, one.between_p?);
@@ -39,15 +34,15 @@ pub(crate) fn figure(context: &Context) -> Figure {
             Some((name, words))
         }));
         for (row, stage) in Stage::ALL.into_iter().enumerate() {
-            let title = format!("{name}, {}", stage_words(stage));
-            panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
-                Some(one) => {
-                    let label = "between centred prototypes (1 − cosine)";
-                    let (found, base) = (&one.spread, found.states[0]);
-                    ridge::panel(&title, width, &Ridge { found, base, ink, label, of: "pairs", mark: None })
-                }
-                None => Panel::words(&title, 60.0, "the logits have no directions"),
+            let ridge = found.stages.iter().find(|one| one.stage == stage).map(|one| Ridge {
+                found: &one.spread,
+                base: found.states[0],
+                ink,
+                label: "between centred prototypes (1 − cosine)",
+                of: "pairs",
+                mark: None,
             });
+            panels[row].push(ridge::at_stage(name, stage, width, ridge.as_ref()));
         }
         let curves = |of: fn(&redyn_analysis::GlobalStage) -> &Series, y: Axis| {
             let mut plot = Plot::new(Axis::steps(network.results.n_steps), y);

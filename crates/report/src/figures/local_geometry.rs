@@ -6,7 +6,7 @@ use super::ridge::{self, Ridge, stage_words};
 use crate::Context;
 use crate::axis::Axis;
 use crate::figure::{Figure, Key, Panel, Sign, panel_width};
-use crate::figures::{absent, arranged, images, intervals, missing, notes, table};
+use crate::figures::{arranged, finding, images, intervals, notes, table};
 use crate::ink::Ink;
 use crate::number::{probability, significant};
 use crate::plot::{Curve, Look, Marker, Plot};
@@ -37,24 +37,19 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (vec![Vec::new(), Vec::new(), Vec::new()], Vec::new());
     for (index, network) in context.networks.iter().enumerate() {
         let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
-        let Some(found) = network.results.get::<LocalGeometry>() else {
-            let reason = missing(network, NAME);
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<LocalGeometry>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         lacking.extend(found.stages.iter().filter_map(|one| Some((name, tested(one)?))));
         for (row, stage) in Stage::ALL.into_iter().enumerate() {
-            let title = format!("{name}, {}", stage_words(stage));
-            panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
-                Some(one) => {
-                    let label = "distance to prototype (1 − cosine)";
-                    let (found, base) = (&one.spread, found.states[0]);
-                    ridge::panel(&title, width, &Ridge { found, base, ink, label, of: "images", mark: None })
-                }
-                None => Panel::words(&title, 60.0, "the logits have no directions"),
+            let ridge = found.stages.iter().find(|one| one.stage == stage).map(|one| Ridge {
+                found: &one.spread,
+                base: found.states[0],
+                ink,
+                label: "distance to prototype (1 − cosine)",
+                of: "images",
+                mark: None,
             });
+            panels[row].push(ridge::at_stage(name, stage, width, ridge.as_ref()));
         }
         panels[2].push(Panel::plot("", 200.0, curves(found, ink, network.results.n_steps), "no distances"));
     }

@@ -41,7 +41,7 @@ mod zone_membership;
 
 pub(crate) use projection::{Moving, moving};
 
-use redyn_analysis::{Finding, Table};
+use redyn_analysis::{Analysis, Finding, Table};
 use redyn_core::TimeAxis;
 
 use crate::figure::{Figure, Key, Panel, Sign};
@@ -144,13 +144,26 @@ pub(crate) fn missing(network: &Network, analysis: &str) -> String {
         .map_or_else(|| format!("`{analysis}` was not run"), |omitted| omitted.reason.clone())
 }
 
-/// The column of a network without a result, one panel for each row of panels: the reason stands
-/// in the first.
-pub(crate) fn absent(panels: &mut [Vec<Panel>], name: &str, reason: &str) {
-    for (row, panels) in panels.iter_mut().enumerate() {
-        let (title, words) = if row == 0 { (name, reason) } else { ("", "") };
-        panels.push(Panel::words(title, 60.0, words));
+/// What an analysis found of a network. Without it the reason stands among what is lacking, and
+/// in the network's column, which has one panel in each row, in the first.
+pub(crate) fn finding<'a, T: Analysis>(
+    network: &'a Network,
+    panels: &mut [Vec<Panel>],
+    lacking: &mut Vec<(&'a str, String)>,
+) -> Option<&'a T>
+where
+    &'a T: TryFrom<&'a Finding>,
+{
+    let found = network.results.get::<T>();
+    if found.is_none() {
+        let (name, reason) = (network.results.name.as_str(), missing(network, T::NAME));
+        for (row, panels) in panels.iter_mut().enumerate() {
+            let (title, words) = if row == 0 { (name, reason.as_str()) } else { ("", "") };
+            panels.push(Panel::words(title, 60.0, words));
+        }
+        lacking.push((name, reason));
     }
+    found
 }
 
 /// `NETWORK: note` for every network and note, each note once if all networks share it.

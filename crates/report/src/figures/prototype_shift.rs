@@ -2,11 +2,11 @@
 
 use redyn_analysis::{GlobalGeometry, GlobalStage, Stage};
 
-use super::ridge::{shade, stage_words};
+use super::ridge::{NO_DIRECTIONS, shade, stage_words};
 use crate::Context;
 use crate::axis::Scale;
 use crate::figure::{Figure, Panel, panel_width};
-use crate::figures::{absent, arranged, intervals, missing, notes, table};
+use crate::figures::{arranged, finding, intervals, notes, table};
 use crate::ink::Ink;
 use crate::number::{percent, significant};
 use crate::scene::{Paint, Scene, Segment, Style, Tags};
@@ -19,17 +19,12 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (vec![Vec::new(); 2], Vec::new());
     for (index, network) in context.networks.iter().enumerate() {
         let name = network.results.name.as_str();
-        let Some(found) = network.results.get::<GlobalGeometry>() else {
-            let reason = missing(network, "global_geometry");
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<GlobalGeometry>(network, &mut panels, &mut lacking) else { continue };
         for (row, stage) in Stage::ALL.into_iter().enumerate() {
             let title = format!("{name}, {}", stage_words(stage));
             panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
                 Some(one) => panel(&title, width, one, found.states, Ink::hue(index)),
-                None => Panel::words(&title, 60.0, "the logits have no directions"),
+                None => Panel::words(&title, 60.0, NO_DIRECTIONS),
             });
             lacking.extend(found.stages.iter().filter(|one| one.stage == stage).map(|one| {
                 let [x, y] = one.explained.map(percent);

@@ -5,7 +5,7 @@ use redyn_analysis::{Level, Movie, RdmMovie, Reliability, Scaling};
 use crate::axis::{Axis, spoken};
 use crate::figure::{Figure, Panel, panel_width};
 use crate::figures::heat::Heat;
-use crate::figures::{absent, intervals, missing, notes, table};
+use crate::figures::{finding, intervals, notes, table};
 use crate::ink::BLUE;
 use crate::number::significant;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread};
@@ -19,12 +19,9 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut rows, mut lacking) = (Vec::new(), Vec::new());
     for network in &context.networks {
         let name = network.results.name.as_str();
-        let Some(found) = network.results.get::<RdmMovie>() else {
-            let reason = missing(network, NAME);
-            let mut panels = vec![Vec::new()];
-            absent(&mut panels, name, &reason);
-            rows.extend(panels);
-            lacking.push((name, reason));
+        let mut absent = [Vec::new()];
+        let Some(found) = finding::<RdmMovie>(network, &mut absent, &mut lacking) else {
+            rows.extend(absent);
             continue;
         };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));

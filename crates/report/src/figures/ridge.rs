@@ -45,8 +45,17 @@ pub(super) const fn stage_words(stage: Stage) -> &'static str {
     }
 }
 
+/// What stands in place of a stage that has no distances.
+pub(super) const NO_DIRECTIONS: &str = "the logits have no directions";
+
+/// The panel of a network at a stage, whose ridges may be missing.
+pub(super) fn at_stage(network: &str, stage: Stage, width: f64, ridge: Option<&Ridge>) -> Panel {
+    let title = format!("{network}, {}", stage_words(stage));
+    ridge.map_or_else(|| Panel::words(&title, 60.0, NO_DIRECTIONS), |ridge| panel(&title, width, ridge))
+}
+
 /// Ridges of every step as a panel of some width.
-pub(super) fn panel(title: &str, width: f64, ridge: &Ridge) -> Panel {
+fn panel(title: &str, width: f64, ridge: &Ridge) -> Panel {
     let points = &ridge.found.points;
     let there: Vec<(usize, &Distribution)> = ridge
         .found

@@ -5,7 +5,7 @@ use redyn_analysis::{Within, WithinZone};
 use crate::Context;
 use crate::axis::{Axis, Ticks, spoken};
 use crate::figure::{Figure, Panel};
-use crate::figures::{absent, arranged, intervals, missing, notes, table};
+use crate::figures::{arranged, finding, intervals, notes, table};
 use crate::ink::BLUE;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread, Under};
 use crate::scene::Pattern;
@@ -16,12 +16,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (vec![Vec::new(), Vec::new(), Vec::new()], Vec::new());
     for network in &context.networks {
         let name = network.results.name.as_str();
-        let Some(found) = network.results.get::<WithinZone>() else {
-            let reason = missing(network, NAME);
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<WithinZone>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         if let Some(speed) = found.relative_speed.average {
             let words = spoken(speed.value, speed.interval());

@@ -5,7 +5,7 @@ use redyn_analysis::{Estimate, Membership, ZoneMembership};
 use crate::Context;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Key, Panel, Sign};
-use crate::figures::{absent, arranged, missing, notes, table};
+use crate::figures::{arranged, finding, notes, table};
 use crate::ink::{BLUE, Ink};
 use crate::number::{percent, significant};
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread};
@@ -19,12 +19,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking, mut draws) = (vec![Vec::new(), Vec::new()], Vec::new(), None);
     for network in &context.networks {
         let name = network.results.name.as_str();
-        let Some(found) = network.results.get::<ZoneMembership>() else {
-            let reason = missing(network, NAME);
-            absent(&mut panels, name, &reason);
-            lacking.push((name, reason));
-            continue;
-        };
+        let Some(found) = finding::<ZoneMembership>(network, &mut panels, &mut lacking) else { continue };
         draws = draws.or(Some((found.repeats, found.seed)));
         let spread = &found.norm_spread;
         lacking.push((
