@@ -428,6 +428,17 @@ pub(crate) struct CompareArgs {
     /// How RDMs are made and compared; --rdm-images is not heard: all images are compared
     #[command(flatten)]
     pub(crate) rdm: RdmArgs,
+    /// How intervals are found.
+    #[command(flatten)]
+    pub(crate) resampling: ResamplingArgs,
+    /// Also write the results to stdout as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How intervals are found, and in how much memory.
+#[derive(Debug, Args)]
+pub(crate) struct ResamplingArgs {
     /// Bootstrap replicates and permutations
     #[arg(long, default_value_t = 1000)]
     pub(crate) replicates: usize,
@@ -440,9 +451,6 @@ pub(crate) struct CompareArgs {
     /// Memory for trajectories: 512M, 2G. No result depends on it
     #[arg(long, default_value = "256M", value_parser = memory)]
     pub(crate) memory: u64,
-    /// Also write the results to stdout as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// What is measured, and how sure it is.
@@ -467,18 +475,9 @@ pub(crate) struct StatisticsArgs {
     /// readout and gets cross-validated ones
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub(crate) folds: usize,
-    /// Bootstrap replicates and permutations
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) replicates: usize,
-    /// Share of the bootstrap distribution inside an interval
-    #[arg(long, default_value_t = 0.95)]
-    pub(crate) level: f64,
-    /// Seed of the bootstrap and of permutations
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// Memory for trajectories: 512M, 2G. No result depends on it
-    #[arg(long, default_value = "256M", value_parser = memory)]
-    pub(crate) memory: u64,
+    /// How intervals are found.
+    #[command(flatten)]
+    pub(crate) resampling: ResamplingArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::companions::{Companions, companions};
 use super::judge::{judge, write_judged};
 use super::{print_json, print_path, write_file, write_table};
-use crate::args::{AnalyzeArgs, SpatialArg, StatisticsArgs};
+use crate::args::{AnalyzeArgs, ResamplingArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
 use crate::judged::judged_trajectories;
 use crate::properties::PropertyTable;
@@ -69,6 +69,17 @@ impl From<SpatialArg> for Spatial {
     }
 }
 
+impl ResamplingArgs {
+    pub(super) fn uncertainty(&self) -> Uncertainty {
+        Uncertainty { replicates: self.replicates, level: self.level, seed: self.seed }
+    }
+
+    /// Bytes for trajectories: all there are, where an address cannot say as many.
+    pub(super) fn bytes(&self) -> usize {
+        usize::try_from(self.memory).unwrap_or(usize::MAX)
+    }
+}
+
 impl StatisticsArgs {
     /// Every choice they stand for.
     pub(super) fn options(&self) -> Options {
@@ -81,10 +92,10 @@ impl StatisticsArgs {
                     FirstOccurrence::Required
                 },
             },
-            uncertainty: Uncertainty { replicates: self.replicates, level: self.level, seed: self.seed },
+            uncertainty: self.resampling.uncertainty(),
             rdm: self.rdm.options(),
             decoding: DecodingOptions { folds: self.folds },
-            memory: usize::try_from(self.memory).unwrap_or(usize::MAX),
+            memory: self.resampling.bytes(),
             ..Options::default()
         }
     }

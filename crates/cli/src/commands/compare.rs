@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::{ArrayD, Axis};
 use redyn_analysis::rdm::Rdms;
 use redyn_analysis::{
-    BrainComparison, BrainRdms, Error as AnalysisError, ModelRdms, Options, Uncertainty, compare_with_brains,
+    BrainComparison, BrainRdms, Error as AnalysisError, ModelRdms, Options, compare_with_brains,
 };
 use redyn_store::{Recording, read_arrays};
 
@@ -18,8 +18,8 @@ use crate::console::Console;
 pub(super) fn run(args: &CompareArgs, console: &Console) -> Result<(), Failure> {
     let options = Options {
         rdm: args.rdm.options(),
-        uncertainty: Uncertainty { replicates: args.replicates, level: args.level, seed: args.seed },
-        memory: usize::try_from(args.memory).unwrap_or(usize::MAX),
+        uncertainty: args.resampling.uncertainty(),
+        memory: args.resampling.bytes(),
         ..Options::default()
     };
     options.check()?;
