@@ -96,6 +96,7 @@ fn main() {
         (transposed(256, 3), Shape::map(8, 8, 512)),
         (conv(128, 5), Shape::map(64, 64, 128)),
         (transposed(128, 5), Shape::map(32, 32, 256)),
+        (conv(96, 7), Shape::map(128, 128, 96)),
     ];
     let small = [
         (conv(8, 3), Shape::map(32, 32, 3)),

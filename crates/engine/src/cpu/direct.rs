@@ -179,6 +179,7 @@ impl Direct {
                             c: y.part(from, y.length() - from),
                             columns: PANEL.min(out.channels - from),
                             width: panel_width(out.channels, panel),
+                            ahead: &[],
                         };
                         // SAFETY: tasks write different bands, phases different pixels, panels
                         // different channels.

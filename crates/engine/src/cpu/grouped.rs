@@ -91,7 +91,7 @@ impl Grouped<'_> {
     }
 
     /// The channels of a group.
-    fn take(&self, group: usize, own: Shape, whole: Shape, x: &[f32], batch: usize) -> super::Buffer {
+    fn take(&self, group: usize, own: Shape, whole: Shape, x: &[f32], batch: usize) -> super::pool::Buffer {
         let mut taken = self.pool.take(own.len() * batch);
         let from = group * own.channels;
         copy_channels(own.channels, (x, whole.channels, from), (&mut taken, own.channels, 0));

@@ -92,7 +92,12 @@ pub(crate) struct Product<'a> {
     pub(crate) columns: usize,
     /// Packed width.
     pub(crate) width: usize,
+    /// What is multiplied next: on its way to the cache meanwhile.
+    pub(crate) ahead: &'a [f32],
 }
+
+/// Values of a line of the cache.
+const LINE: usize = 16;
 
 impl Product<'_> {
     /// Check every bound once, then run.
@@ -131,19 +136,24 @@ impl Product<'_> {
             }
             let most = if VECTORS == 1 { 8 } else { S::ROWS };
             let mut rows = self.rows;
+            // In equal parts, so that memory keeps up.
+            let blocks = rows.len().div_ceil(most).max(1);
+            let part = self.ahead.len().div_ceil(blocks).next_multiple_of(LINE);
+            let mut ahead = self.ahead;
             while !rows.is_empty() {
                 let (now, rest) = rows.split_at(most.min(rows.len()));
+                let (soon, later) = ahead.split_at(part.min(ahead.len()));
                 match now.len() {
-                    8 => self.block::<S, 8, VECTORS>(now, bias),
-                    7 => self.block::<S, 7, VECTORS>(now, bias),
-                    6 => self.block::<S, 6, VECTORS>(now, bias),
-                    5 => self.block::<S, 5, VECTORS>(now, bias),
-                    4 => self.block::<S, 4, VECTORS>(now, bias),
-                    3 => self.block::<S, 3, VECTORS>(now, bias),
-                    2 => self.block::<S, 2, VECTORS>(now, bias),
-                    _ => self.block::<S, 1, VECTORS>(now, bias),
+                    8 => self.block::<S, 8, VECTORS>(now, bias, soon),
+                    7 => self.block::<S, 7, VECTORS>(now, bias, soon),
+                    6 => self.block::<S, 6, VECTORS>(now, bias, soon),
+                    5 => self.block::<S, 5, VECTORS>(now, bias, soon),
+                    4 => self.block::<S, 4, VECTORS>(now, bias, soon),
+                    3 => self.block::<S, 3, VECTORS>(now, bias, soon),
+                    2 => self.block::<S, 2, VECTORS>(now, bias, soon),
+                    _ => self.block::<S, 1, VECTORS>(now, bias, soon),
                 }
-                rows = rest;
+                (rows, ahead) = (rest, later);
             }
         }
     }
@@ -153,6 +163,7 @@ impl Product<'_> {
         &self,
         rows: &[Row],
         bias: [S; VECTORS],
+        ahead: &[f32],
     ) {
         // SAFETY: `run` checked every row.
         unsafe {
@@ -162,20 +173,31 @@ impl Product<'_> {
             }
             let mut b = self.b.as_ptr();
             let mut sums = [[S::zero(); VECTORS]; ROWS];
+            // Lines to fetch for every line of `a` that is read.
+            let lines = ahead.len().div_ceil(self.runs.depth().max(1));
+            let mut ahead = ahead.chunks(LINE);
             for _ in 0..self.runs.count {
-                for k in 0..self.runs.length {
-                    // Plain loops: a closure here may stay a call without the instructions of `S`.
-                    let mut row = [S::zero(); VECTORS];
-                    for v in 0..VECTORS {
-                        row[v] = S::load(b.add(v * S::LANES));
+                let mut k = 0;
+                while k < self.runs.length {
+                    for line in ahead.by_ref().take(lines) {
+                        S::fetch(line.as_ptr());
                     }
-                    for r in 0..ROWS {
-                        let factor = S::splat(*a[r].add(k));
+                    let end = self.runs.length.min(k + LINE);
+                    while k < end {
+                        // Plain loops: a closure here may stay a call without the instructions of `S`.
+                        let mut row = [S::zero(); VECTORS];
                         for v in 0..VECTORS {
-                            sums[r][v] = factor.mul_add(row[v], sums[r][v]);
+                            row[v] = S::load(b.add(v * S::LANES));
                         }
+                        for r in 0..ROWS {
+                            let factor = S::splat(*a[r].add(k));
+                            for v in 0..VECTORS {
+                                sums[r][v] = factor.mul_add(row[v], sums[r][v]);
+                            }
+                        }
+                        b = b.add(VECTORS * S::LANES);
+                        k += 1;
                     }
-                    b = b.add(VECTORS * S::LANES);
                 }
                 for pointer in &mut a {
                     // The last step may lead outside: never read there.
@@ -278,6 +300,10 @@ impl OuterProduct<'_> {
         unsafe {
             let mut b = self.b.as_ptr();
             let mut sums = [[S::zero(); VECTORS]; ROWS];
+            // Sums are long out of the cache: they come while the products are made.
+            for r in 0..ROWS * VECTORS {
+                S::fetch(c.add(r * S::LANES));
+            }
             for run in 0..self.runs.count {
                 let mut a = a.add(run * self.runs.stride);
                 for _ in 0..self.runs.length {
@@ -401,6 +427,7 @@ mod tests {
                         c: Scatter::new(&mut c[first..]),
                         columns: PANEL.min(columns - first),
                         width: panel_width(columns, panel),
+                        ahead: if panel == 0 { &b } else { &[] },
                     };
                     // SAFETY: this thread is alone.
                     unsafe { product.run(level) };

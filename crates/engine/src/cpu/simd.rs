@@ -126,6 +126,10 @@ pub(crate) trait Simd: Copy {
     /// `self · factor + term`.
     unsafe fn mul_add(self, factor: Self, term: Self) -> Self;
 
+    /// Begin to bring a line of memory nearer; a hint, for any address.
+    #[inline(always)]
+    fn fetch(_line: *const f32) {}
+
     #[inline(always)]
     unsafe fn zero() -> Self {
         // SAFETY: the caller's promise.
@@ -226,9 +230,9 @@ impl Simd for Eight {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mul_ps,
-        _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
+        __m256, __m512, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+        _mm256_mul_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm512_add_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     use super::{Kernel, Simd};
@@ -254,6 +258,11 @@ mod x86 {
                 const ROWS: usize = $rows;
                 type Eight = __m256;
 
+                #[inline(always)]
+                fn fetch(line: *const f32) {
+                    // SAFETY: the instruction reads nothing; SSE is in every processor of the target.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) }
+                }
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
                     unsafe { $splat(value) }

@@ -1,9 +1,11 @@
 //! Jacobian-vector products: how the output of an operation changes with its inputs.
 
 use super::confidence::Measure;
+use super::convolution::route;
+use super::forward::{concatenate, gains};
 use super::layer_norm::{self, Affine};
 use super::weight::Form;
-use super::{Cpu, Value, Weight, concatenate, elementwise, gains, pointwise, pooling, route, windows};
+use super::{Cpu, Value, Weight, elementwise, pointwise, pooling, windows};
 use crate::{Activation, Conv, Engine, Interaction, Op, Shape, Tangents};
 
 impl Tangents for Cpu {

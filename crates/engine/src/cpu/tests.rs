@@ -2,11 +2,12 @@
 
 use redyn_core::random::Stream;
 
+use super::convolution::{Purpose, route};
 use super::direct::Direction;
 use super::naive;
 use super::simd::Level;
 use super::winograd::Scheme;
-use super::{Cpu, Kernels, Purpose, Value, Weight, route, twins};
+use super::{Cpu, Kernels, Value, Weight, twins};
 use crate::{
     Activation, Bias, Constant, Conv, ConvTranspose, Engine, Interaction, Op, Padding, Saved, Shape,
     Tangents, Windows,
@@ -213,6 +214,8 @@ fn convolutions() -> Vec<Case> {
         case(conv(8, 5, 1, 2), 7, 6, 11, 2),
         case(conv(33, 5, 1, 2), 5, 9, 27, 1),
         case(conv(30, 5, 1, 2), 4, 4, 41, 3),
+        case(conv(35, 7, 1, 3), 9, 6, 28, 2),
+        case(conv(40, 7, 1, 1), 8, 13, 44, 1),
         case(conv(8, 1, 1, 0), 4, 3, 9, 2),
         case(conv(10, 3, 2, 1), 7, 8, 9, 2),
         case(conv(4, 4, 3, 1), 11, 9, 6, 2),
@@ -245,6 +248,7 @@ fn convolutions() -> Vec<Case> {
         case(transpose(3, 1, 2), 2, 3, 4, 2),
         case(transpose(43, 3, 1), 5, 6, 40, 2),
         case(transpose(33, 5, 1), 6, 5, 24, 1),
+        case(transpose(33, 7, 1), 5, 6, 24, 2),
         case(transpose(3, 1, 1), 2, 3, 4, 2),
     ]
 }
@@ -623,6 +627,7 @@ fn every_scheme_has_its_cases() {
         Scheme::FourOfThree,
         Scheme::TwoOfThree,
         Scheme::TwoOfFive,
+        Scheme::FourOfSeven,
         Scheme::StrideFourOfThree,
         Scheme::StrideTwoOfThree,
         Scheme::StrideTwoOfFive,

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::super::direct::Direction;
 use super::super::product::{PANEL, padded, panel_width};
 use super::super::simd::{Level, vectorise};
-use super::transform::Transform;
+use super::transform::{TAPS, Transform};
 
 /// Values of a panel's columns side by side.
 type Lanes = [f64; PANEL];
@@ -47,7 +47,7 @@ pub(crate) fn transform<T: Transform>(
         let width = panel_width(outputs, panel);
         let present = PANEL.min(outputs - panel * PANEL);
         for input in 0..inputs {
-            let mut taken = [[[0.0_f64; PANEL]; 5]; 5];
+            let mut taken = [[[0.0_f64; PANEL]; TAPS]; TAPS];
             for lane in 0..present {
                 let filter = filter(input, panel * PANEL + lane);
                 for ky in 0..T::KERNEL {
@@ -87,7 +87,7 @@ pub(crate) fn transform_back<T: Transform>(
         let width = panel_width(outputs, panel);
         let from = &accumulated[panel * PANEL * filters * inputs..];
         for input in 0..inputs {
-            let mut taps_here = [[[0.0; PANEL]; 5]; 5];
+            let mut taps_here = [[[0.0; PANEL]; TAPS]; TAPS];
             vectorise!(level, || backward::<T>(
                 &from[input * width..],
                 inputs * width,
@@ -107,9 +107,9 @@ pub(crate) fn transform_back<T: Transform>(
 
 /// `G w Gᵀ`, to places `plane` apart.
 #[inline(always)]
-fn forward<T: Transform>(taken: &[[Lanes; 5]; 5], to: &mut [f32], plane: usize, width: usize) {
+fn forward<T: Transform>(taken: &[[Lanes; TAPS]; TAPS], to: &mut [f32], plane: usize, width: usize) {
     for i in 0..T::FILTERS {
-        let mut rows = [[0.0; PANEL]; 5];
+        let mut rows = [[0.0; PANEL]; TAPS];
         for ky in 0..T::KERNEL {
             for kx in 0..T::KERNEL {
                 add_scaled(&mut rows[kx], T::FILTER[i][ky], &taken[ky][kx]);
@@ -128,9 +128,9 @@ fn forward<T: Transform>(taken: &[[Lanes; 5]; 5], to: &mut [f32], plane: usize, 
 
 /// `Gᵀ dU G`, from places `plane` apart.
 #[inline(always)]
-fn backward<T: Transform>(from: &[f32], plane: usize, width: usize, taps: &mut [[Lanes; 5]; 5]) {
+fn backward<T: Transform>(from: &[f32], plane: usize, width: usize, taps: &mut [[Lanes; TAPS]; TAPS]) {
     for i in 0..T::FILTERS {
-        let mut row = [[0.0; PANEL]; 5];
+        let mut row = [[0.0; PANEL]; TAPS];
         for j in 0..T::FILTERS {
             let mut value = [0.0; PANEL];
             let from = &from[(i * T::FILTERS + j) * plane..][..width];

@@ -10,6 +10,7 @@
 //! those of the windows it lies in.
 #![allow(unsafe_code)]
 
+mod chain;
 mod filters;
 mod stride;
 mod tiles;
@@ -19,6 +20,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::chain::{Chain, FourOfFour};
 use self::stride::{Double, FourOfTwo, Halve, Single, TwoOfTwo};
 use self::tiles::{GradientTiles, InputTiles, OutputTiles, Tiling};
 use self::transform::{Adjoint, FourOfThree, Transform, TwoOfFive, TwoOfThree};
@@ -38,6 +40,8 @@ pub(crate) enum Scheme {
     TwoOfThree,
     /// Tiles of 2 × 2 for kernels of 5 × 5: nine twenty-fifths of the products.
     TwoOfFive,
+    /// Tiles of 4 × 4 for kernels of 7 × 7, in two parts: a fifth of the products.
+    FourOfSeven,
     /// Stride 2, tiles of 4 × 4 in the smaller map for kernels of 3 × 3: nine sixteenths of
     /// the products.
     StrideFourOfThree,
@@ -57,6 +61,7 @@ macro_rules! with_adjoint {
             Scheme::FourOfThree => function::<FourOfThree>($($argument),*),
             Scheme::TwoOfThree => function::<TwoOfThree>($($argument),*),
             Scheme::TwoOfFive => function::<TwoOfFive>($($argument),*),
+            Scheme::FourOfSeven => function::<Chain<FourOfThree, FourOfFour>>($($argument),*),
             Scheme::StrideFourOfThree => function::<Halve<FourOfTwo, Single<4>>>($($argument),*),
             Scheme::StrideTwoOfThree => function::<Halve<TwoOfTwo, Single<2>>>($($argument),*),
             Scheme::StrideTwoOfFive => function::<Halve<TwoOfThree, TwoOfTwo>>($($argument),*),
@@ -221,25 +226,36 @@ struct Multiply<'a, T> {
 impl<T: Transform> Multiply<'_, T> {
     /// # Safety
     /// Nobody else may touch this filter's planes of `m`, this panel's part of `M`, meanwhile.
-    unsafe fn run(&self, filter: usize, panel: usize, tiles: usize, m: Scatter) {
+    unsafe fn run(&self, (filter, panel): (usize, usize), next: (usize, usize), tiles: usize, m: Scatter) {
         let (channels_in, channels_out) = self.channels;
         let width = panel_width(channels_out, panel);
         let (down, across) = (filter / T::FILTERS, filter % T::FILTERS);
         let plane = down * T::SIDE + across;
-        let u = (panel * PANEL * filters_of::<T>() + filter * width) * channels_in;
         let first = plane * self.block.m_plane * width;
         let product = Product {
             a: &self.v[plane * self.block.v_plane..],
             rows: self.rows.of::<T>((down, across), width, tiles),
             runs: Runs::one(channels_in),
-            b: &self.u[u..u + channels_in * width],
+            b: self.filter(filter, panel),
             bias: None,
             c: m.part(first, m.length() - first),
             columns: width,
             width,
+            ahead: self.filter(next.0, next.1),
         };
         // SAFETY: the caller's promise.
         unsafe { product.run(self.level) };
+    }
+
+    /// A panel of a filter; empty where there is none.
+    fn filter(&self, filter: usize, panel: usize) -> &[f32] {
+        let (channels_in, channels_out) = self.channels;
+        if filter >= filters_of::<T>() || panel >= panels(channels_out) {
+            return &[];
+        }
+        let width = panel_width(channels_out, panel);
+        let first = (panel * PANEL * filters_of::<T>() + filter * width) * channels_in;
+        &self.u[first..first + channels_in * width]
     }
 }
 
@@ -305,7 +321,9 @@ impl<T: Transform> Job<'_, T> {
                     let multiply = self.multiply(&block, &rows, v);
                     for panel in 0..panels(channels_out) {
                         for filter in 0..Self::FILTERS {
-                            multiply.run(filter, panel, here.len(), Scatter::new(m));
+                            let next =
+                                if filter + 1 < Self::FILTERS { (filter + 1, panel) } else { (0, panel + 1) };
+                            multiply.run((filter, panel), next, here.len(), Scatter::new(m));
                         }
                         self.transform_output(&block, panel, start, here.clone(), m);
                     }
@@ -341,10 +359,10 @@ impl<T: Transform> Job<'_, T> {
             let multiply = self.multiply(&block, &rows, &v);
             let to = Scatter::new(&mut m);
             each(Self::FILTERS * panels, self.work(), |task| {
-                let (filter, panel) = (task / panels, task % panels);
-                let (first, length) = of_panel(panel);
+                let at = |task: usize| (task / panels, task % panels);
+                let (first, length) = of_panel(at(task).1);
                 // SAFETY: every task has a filter and panel of its own.
-                unsafe { multiply.run(filter, panel, count, to.part(first, length)) };
+                unsafe { multiply.run(at(task), at(task + 1), count, to.part(first, length)) };
             });
             each(count.div_ceil(size), self.work(), |index| {
                 for panel in 0..panels {

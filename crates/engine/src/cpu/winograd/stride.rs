@@ -11,7 +11,9 @@
 use std::marker::PhantomData;
 
 use super::super::simd::Simd;
-use super::transform::{Adjoint, FilterMatrix, LINE, Transform, filter_matrix, line};
+use super::transform::{
+    Adjoint, FilterMatrix, LINE, TAPS, Transform, filter_matrix, join, line, second_half,
+};
 
 /// A convolution of stride 2 by the transforms of its even taps, `E`, and of its odd ones, `O`.
 #[derive(Clone, Copy)]
@@ -25,7 +27,7 @@ pub(crate) struct Double<E, O>(PhantomData<(E, O)>);
 
 /// Filters of even taps, then filters of odd ones.
 const fn alternate<E: Transform, O: Transform>() -> FilterMatrix {
-    let mut matrix = [[0.0; 5]; LINE];
+    let mut matrix = [[0.0; TAPS]; LINE];
     let mut filter = 0;
     while filter < E::FILTERS + O::FILTERS {
         let even = filter < E::FILTERS;
@@ -39,29 +41,6 @@ const fn alternate<E: Transform, O: Transform>() -> FilterMatrix {
         filter += 1;
     }
     matrix
-}
-
-/// The products of both halves, one after the other.
-///
-/// # Safety
-/// As for the functions of [`Simd`].
-#[inline(always)]
-unsafe fn join<S: Simd, E: Transform, O: Transform>(even: [S; LINE], odd: [S; LINE]) -> [S; LINE] {
-    let mut joined = even;
-    joined[E::SIDE..E::SIDE + O::SIDE].copy_from_slice(&odd[..O::SIDE]);
-    joined
-}
-
-/// What [`join`] joined, the second half as a line of its own.
-///
-/// # Safety
-/// As for the functions of [`Simd`].
-#[inline(always)]
-unsafe fn second_half<S: Simd, E: Transform, O: Transform>(joined: [S; LINE]) -> [S; LINE] {
-    // SAFETY: the caller's promise.
-    let mut odd = [unsafe { S::zero() }; LINE];
-    odd[..O::SIDE].copy_from_slice(&joined[E::SIDE..E::SIDE + O::SIDE]);
-    odd
 }
 
 impl<E: Transform, O: Transform> Transform for Halve<E, O> {

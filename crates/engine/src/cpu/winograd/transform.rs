@@ -11,10 +11,13 @@ use super::super::simd::Simd;
 
 /// Length of the arrays that hold a line of a tile: as long as the largest transform
 /// needs; the rest is zero.
-pub(crate) const LINE: usize = 9;
+pub(crate) const LINE: usize = 13;
 
-/// `G` of up to [`LINE`] filters of up to five taps.
-pub(crate) type FilterMatrix = [[f64; 5]; LINE];
+/// Taps of the longest kernel.
+pub(crate) const TAPS: usize = 7;
+
+/// `G` of up to [`LINE`] filters of up to [`TAPS`] taps.
+pub(crate) type FilterMatrix = [[f64; TAPS]; LINE];
 
 /// One choice of outputs and taps, in one dimension.
 pub(crate) trait Transform: Copy + Send + Sync {
@@ -57,14 +60,14 @@ pub(crate) trait Adjoint: Transform {
 }
 
 /// A matrix of the size all have.
-pub(crate) const fn filter_matrix<const FILTERS: usize, const TAPS: usize>(
-    rows: [[f64; TAPS]; FILTERS],
+pub(crate) const fn filter_matrix<const ROWS: usize, const COLUMNS: usize>(
+    rows: [[f64; COLUMNS]; ROWS],
 ) -> FilterMatrix {
-    let mut matrix = [[0.0; 5]; LINE];
+    let mut matrix = [[0.0; TAPS]; LINE];
     let mut filter = 0;
-    while filter < FILTERS {
+    while filter < ROWS {
         let mut tap = 0;
-        while tap < TAPS {
+        while tap < COLUMNS {
             matrix[filter][tap] = rows[filter][tap];
             tap += 1;
         }
@@ -83,6 +86,32 @@ pub(crate) unsafe fn line<S: Simd, const LENGTH: usize>(values: [S; LENGTH]) -> 
     let mut line = [unsafe { S::zero() }; LINE];
     line[..LENGTH].copy_from_slice(&values);
     line
+}
+
+/// The products of two transforms, one after the other.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn join<S: Simd, A: Transform, B: Transform>(
+    first: [S; LINE],
+    second: [S; LINE],
+) -> [S; LINE] {
+    let mut joined = first;
+    joined[A::SIDE..A::SIDE + B::SIDE].copy_from_slice(&second[..B::SIDE]);
+    joined
+}
+
+/// What [`join`] joined, those of the second as a line of its own.
+///
+/// # Safety
+/// As for the functions of [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn second_half<S: Simd, A: Transform, B: Transform>(joined: [S; LINE]) -> [S; LINE] {
+    // SAFETY: the caller's promise.
+    let mut second = [unsafe { S::zero() }; LINE];
+    second[..B::SIDE].copy_from_slice(&joined[A::SIDE..A::SIDE + B::SIDE]);
+    second
 }
 
 /// Four outputs of three taps.
