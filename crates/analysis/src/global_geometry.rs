@@ -1,14 +1,16 @@
 //! How prototypes of categories lie to one another, and how far they move, step by step.
 
-use rayon::prelude::*;
-use redyn_core::random::Stream;
+mod exchange;
+mod plane;
+
 use serde::{Deserialize, Serialize};
 
+use self::exchange::exchanged;
+use self::plane::plane;
 use crate::categories::distribution::Ridges;
-use crate::categories::products::{Products, Varied};
+use crate::categories::products::Varied;
 use crate::categories::prototypes::Prototypes;
 use crate::categories::{NO_DECISION, STAGE, Stage};
-use crate::numeric::dot;
 use crate::resample::{Draws, estimates, p_value, resample};
 use crate::spearman::{correlation, ranks};
 use crate::table::Table;
@@ -314,107 +316,10 @@ fn global(
     })
 }
 
-/// Shift and between change where each image's states are exchanged with probability ½:
-/// permutation `b` is drawn at `(seed, [b, 12])`.
-fn exchanged(
-    material: &Material,
-    stage: Stage,
-    prototypes: &Prototypes,
-    [base, after]: [usize; 2],
-) -> Result<Vec<[Option<f64>; 2]>, Error> {
-    let (n, n_units, n_steps) = (prototypes.classes.len(), prototypes.n_units, prototypes.n_steps);
-    let uncertainty = &material.options.uncertainty;
-    let at_once = (material.options.memory / (8 * n * n_units)).max(rayon::current_num_threads());
-    let staged = material.staged(stage);
-    let mut null = Vec::with_capacity(uncertainty.replicates);
-    for first in (0..uncertainty.replicates).step_by(at_once) {
-        let mut half: Vec<(Stream, Vec<f64>)> = (first..uncertainty.replicates.min(first + at_once))
-            .map(|b| (Stream::new(uncertainty.seed, &[b as u64, 12]), vec![0.0; n * n_units]))
-            .collect();
-        // Half of what the prototypes of both states lie apart, each image with its sign.
-        staged.each_block(material.options.memory, |images, values| {
-            half.par_iter_mut().for_each(|(stream, half)| {
-                for (image, values) in images.clone().zip(values.chunks_exact(n_steps * n_units)) {
-                    let class = prototypes.place[image];
-                    let sign = if stream.coin() { 0.5 } else { -0.5 } / prototypes.sizes[class] as f64;
-                    let (before, later) = (&values[base * n_units..], &values[after * n_units..]);
-                    let sums = &mut half[class * n_units..][..n_units];
-                    for ((sum, &x), &y) in sums.iter_mut().zip(before).zip(later) {
-                        *sum += sign * (f64::from(y) - f64::from(x));
-                    }
-                }
-            });
-        })?;
-        null.par_extend(half.into_par_iter().map(|(_, half)| {
-            let mut means = Vec::with_capacity(2 * n * n_units);
-            for sign in [-1.0, 1.0] {
-                for (class, half) in half.chunks_exact(n_units).enumerate() {
-                    let both = prototypes.mean(base, class).iter().zip(prototypes.mean(after, class));
-                    means.extend(both.zip(half).map(|((a, b), h)| f64::midpoint(*a, *b) + sign * h));
-                }
-            }
-            let products = Products::of(&means, n, n_units, 0);
-            let products = products.still();
-            let shift = mean_of_all((0..n).map(|class| products.shift_from_base(1, class)));
-            let [before, after] = [0, 1].map(|state| products.centred_distances(state));
-            [shift, percent([&before, &after, &before, &after])]
-        }));
-    }
-    Ok(null)
-}
-
-/// Places of the prototypes at every step, `[class][step]`, in the plane of the first two
-/// principal components at the base, and the share of the variance there along each.
-fn plane(prototypes: &Prototypes, base: usize) -> (Vec<Vec<[f64; 2]>>, [f64; 2]) {
-    let (n, n_units) = (prototypes.classes.len(), prototypes.n_units);
-    let mut middle = vec![0.0; n_units];
-    for class in 0..n {
-        let mean = prototypes.mean(base, class);
-        middle.iter_mut().zip(mean).for_each(|(middle, x)| *middle += x / n as f64);
-    }
-    let away = |step: usize, class: usize| -> Vec<f64> {
-        prototypes.mean(step, class).iter().zip(&middle).map(|(x, middle)| x - middle).collect()
-    };
-    let centred: Vec<Vec<f64>> = (0..n).map(|class| away(base, class)).collect();
-    let gram = nalgebra::DMatrix::from_fn(n, n, |k, l| dot(&centred[k], &centred[l]));
-    let (total, scale) = (gram.trace(), (0..n).map(|k| prototypes.products.square(base, k)).sum::<f64>());
-    let eigen = gram.symmetric_eigen();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
-    // What is left of prototypes that are all the same is rounding, not spread.
-    let spread = |axis: usize| {
-        let value = order.get(axis).map_or(0.0, |&at| eigen.eigenvalues[at]);
-        if value > 1e-12 * scale { value } else { 0.0 }
-    };
-    let axis = |axis: usize| -> Vec<f64> {
-        let mut direction = vec![0.0; n_units];
-        if spread(axis) > 0.0 {
-            let vector = eigen.eigenvectors.column(order[axis]);
-            let largest =
-                vector.iter().fold(0.0_f64, |best, &x| if x.abs() > best.abs() + 1e-9 { x } else { best });
-            for (class, share) in centred.iter().zip(vector.iter()) {
-                let share = share * largest.signum() / spread(axis).sqrt();
-                direction.iter_mut().zip(class).for_each(|(sum, x)| *sum += share * x);
-            }
-        }
-        direction
-    };
-    let axes = [axis(0), axis(1)];
-    let points = (0..n).map(|class| {
-        let place = |step: usize| {
-            let away = away(step, class);
-            [dot(&away, &axes[0]), dot(&away, &axes[1])]
-        };
-        (0..prototypes.n_steps).map(place).collect()
-    });
-    let explained = [0, 1].map(|axis| if total > 0.0 { spread(axis) / total } else { 0.0 });
-    (points.collect(), explained)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::categories::prototypes::tests::{cd, plain_mean, vector};
+    use crate::categories::prototypes::tests::{cd, plain_mean};
     use crate::fixture::{Fixture, close, material};
     use crate::readout_similarity::pairs;
 
@@ -452,56 +357,6 @@ mod tests {
                     let (low, high) = estimate.interval().unwrap();
                     assert!(low <= estimate.value && estimate.value <= high, "{estimate:?}");
                 }
-            }
-        });
-    }
-
-    /// Exchange the states of images, average again, take the distances again.
-    #[test]
-    fn exchanges_are_those_of_plain_prototypes() {
-        let fixture = Fixture::random(40, 3);
-        material(&fixture, |material| {
-            let prototypes = material.prototypes(Stage::Feature).unwrap().unwrap();
-            let null = exchanged(material, Stage::Feature, prototypes, [0, 2]).unwrap();
-            assert_eq!(null.len(), 200);
-            for b in [0, 7, 199] {
-                let mut stream = Stream::new(0, &[b as u64, 12]);
-                let stays: Vec<bool> = (0..40).map(|_| stream.coin()).collect();
-                let mean = |later: bool, class: usize| -> Vec<f64> {
-                    let members: Vec<usize> = (0..40).filter(|&n| fixture.labels[n] == class).collect();
-                    let state = |n: usize| if stays[n] == later { 2 } else { 0 };
-                    let all: Vec<_> =
-                        members.iter().map(|&n| vector(&fixture, Stage::Feature, n, state(n))).collect();
-                    (0..11).map(|u| all.iter().map(|x| x[u]).sum::<f64>() / all.len() as f64).collect()
-                };
-                let plain = (0..8).map(|k| cd(&mean(false, k), &mean(true, k))).sum::<f64>() / 8.0;
-                close(null[b][0].unwrap(), plain);
-            }
-            let p = GlobalGeometry::analyse(material).unwrap().stages[0].shift_p.unwrap();
-            assert!(p < 0.05, "images drift from one zone to another: {p}");
-        });
-    }
-
-    #[test]
-    fn in_the_plane_distances_never_exceed_those_in_space() {
-        let fixture = Fixture::random(40, 3);
-        material(&fixture, |material| {
-            let found = &GlobalGeometry::analyse(material).unwrap().stages[0];
-            for (k, l) in pairs(8) {
-                for step in 0..3 {
-                    let (a, b) = (found.prototypes[k].points[step], found.prototypes[l].points[step]);
-                    let drawn = ((a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2)).sqrt();
-                    let (x, y) = (
-                        plain_mean(&fixture, Stage::Feature, step, k),
-                        plain_mean(&fixture, Stage::Feature, step, l),
-                    );
-                    let space = x.iter().zip(&y).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt();
-                    assert!(drawn <= space + 1e-9);
-                }
-            }
-            assert!(found.explained[0] >= found.explained[1] && found.explained[1] > 0.0);
-            for axis in 0..2 {
-                close(1.0 + found.prototypes.iter().map(|p| p.points[0][axis]).sum::<f64>(), 1.0);
             }
         });
     }
