@@ -37,6 +37,10 @@ class Choices(TypedDict, total=False):
     rdm_scaling: str
     rdm_comparison: str
     rdm_images: int
+    paper: str
+    base: int | None
+    after: int | None
+    centroid: str
     folds: int
     memory: int | str
 
@@ -52,6 +56,10 @@ DEFAULTS: Choices = {
     "rdm_scaling": "raw",
     "rdm_comparison": "spearman",
     "rdm_images": 100,
+    "paper": "thorat2023",
+    "base": None,
+    "after": None,
+    "centroid": "leave_one_out",
     "folds": 5,
     "memory": "256M",
 }
@@ -60,6 +68,8 @@ _WORDS = {
     "rdm_metric": ("correlation", "cosine", "euclidean"),
     "rdm_scaling": ("raw", "over_steps", "within_step"),
     "rdm_comparison": ("spearman", "pearson", "kendall", "cosine"),
+    "paper": ("thorat2023", "luo2026"),
+    "centroid": ("leave_one_out", "whole"),
 }
 
 
@@ -100,6 +110,11 @@ def options_of(choices: Choices) -> str:
                 "comparison": "kendall_tau_a" if comparison == "kendall" else comparison,
                 "n_images": int(of["rdm_images"]),
             },
+            "categories": {
+                "states": {"base": of["base"], "after": of["after"]},
+                "centroid": words["centroid"],
+            },
+            "paper": words["paper"],
             "decoding": {"folds": int(of["folds"])},
             "memory": bytes_of(of["memory"]),
         }

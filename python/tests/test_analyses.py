@@ -99,6 +99,7 @@ def test_a_twin_controls_and_properties_are_given_by_name(toy: SimpleNamespace) 
         (dict(memory="much"), "`much` is no amount of memory"),
         (dict(rdm_metric="correlatoin"), "`rdm_metric` is `correlatoin`"),
         (dict(folds=1), "`folds` is 1"),
+        (dict(paper="luo2023"), "`paper` is `luo2023`"),
         (dict(untrained=3), "trajectories are needed, not int"),
         (dict(properties={"size": [1.0, 2.0]}), "property `size` has shape (2,), there are 60 images"),
     ],

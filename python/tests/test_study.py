@@ -75,6 +75,15 @@ def test_claims_are_those_of_the_command_line(network: dict[str, redyn.Trajector
     assert "holds" in repr(claims) and "<table>" in claims._repr_html_()
 
 
+def test_the_second_papers_claims_are_those_of_the_command_line(
+    network: dict[str, redyn.Trajectories], stores: list[Path]
+) -> None:
+    said = command("claims", *stores[:2], "--json", "--replicates", 20, "--paper", "luo2026", "--base", 1)
+    claims = redyn.claims([network["one"], network["two"]], replicates=20, paper="luo2026", base=1)
+    assert claims.values.paper == "luo2026"
+    assert equal(claims.values, lifted(json.loads(said.stdout)))
+
+
 def test_the_report_is_one_page_or_a_folder(network: dict[str, redyn.Trajectories], tmp_path: Path) -> None:
     results = redyn.analyze([network["one"], network["twin"]], replicates=10)
     page = redyn.report(results, tmp_path / "report.html", title="A & B")

@@ -176,7 +176,8 @@ fn degenerate_inputs_give_no_estimate_instead_of_a_panic() {
             factors: Vec::new(),
         };
         let judged = |paper| {
-            judge(std::slice::from_ref(&case), paper, Against::Other, &quick(), &Stop::default()).unwrap()
+            let options = Options { paper, ..quick() };
+            judge(std::slice::from_ref(&case), Against::Other, &options, &Stop::default()).unwrap()
         };
         let papers = [Paper::Thorat2023, Paper::Luo2026].map(judged);
         for claim in papers.iter().flat_map(|judged| &judged.networks[0].claims) {

@@ -248,14 +248,9 @@ impl<'a> Read<'a> {
 ///
 /// # Errors
 /// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
-pub fn judge(
-    cases: &[Case],
-    paper: Paper,
-    against: Against,
-    options: &Options,
-    stop: &Stop,
-) -> Result<Judged, Error> {
+pub fn judge(cases: &[Case], against: Against, options: &Options, stop: &Stop) -> Result<Judged, Error> {
     options.check()?;
+    let paper = options.paper;
     let mut names: Vec<&str> = Vec::new();
     for case in cases {
         if !names.contains(&case.network.as_str()) {
@@ -264,7 +259,7 @@ pub fn judge(
     }
     let of = |name: &str| {
         let cases: Vec<&Case> = cases.iter().filter(|case| case.network == name).collect();
-        network(name, &cases, paper, options, stop)
+        network(name, &cases, options, stop)
     };
     let found = names.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
     let uncertainty = &options.uncertainty;
@@ -294,10 +289,10 @@ pub fn judge(
 fn network(
     name: &str,
     cases: &[&Case],
-    paper: Paper,
     options: &Options,
     stop: &Stop,
 ) -> Result<(NetworkJudged, Vec<Geometry>), Error> {
+    let paper = options.paper;
     let read = cases.iter().map(|case| Read::of(case, options, stop)).collect::<Result<Vec<_>, _>>()?;
     let shared: Vec<[Shared; 2]> = read.iter().map(|_| [Shared::default(), Shared::default()]).collect();
     let measures: Vec<Measures> = read

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CategoryOptions, DecodingOptions, Error, PlaneOptions, RdmOptions, StableRule, Uncertainty};
+use crate::{
+    CategoryOptions, DecodingOptions, Error, Paper, PlaneOptions, RdmOptions, StableRule, Uncertainty,
+};
 
 /// Every choice behind a set of results; recorded in them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub struct Options {
     pub decoding: DecodingOptions,
     /// How categories are compared.
     pub categories: CategoryOptions,
+    /// Whose findings are decided.
+    pub paper: Paper,
     /// Bytes of trajectories held at a time. No result depends on it.
     pub memory: usize,
 }
@@ -33,6 +37,7 @@ impl Default for Options {
             rdm: RdmOptions::default(),
             decoding: DecodingOptions::default(),
             categories: CategoryOptions::default(),
+            paper: Paper::default(),
             memory: 128 << 20,
         }
     }

@@ -12,6 +12,7 @@ use redyn_engine::Precision;
 use redyn_network::Intervention;
 use redyn_train::LossTiming;
 
+use crate::category_args::CategoryArgs;
 use crate::rdm_args::RdmArgs;
 
 /// Watch a recurrent network, or a brain, make up its mind.
@@ -468,6 +469,12 @@ pub(crate) struct StatisticsArgs {
     /// Let an answer count as stable even if it was given, and left, before
     #[arg(long)]
     pub(crate) allow_return: bool,
+    /// Whose claims are decided
+    #[arg(long, value_enum, default_value = "thorat2023")]
+    pub(crate) paper: PaperArg,
+    /// How categories are compared
+    #[command(flatten)]
+    pub(crate) categories: CategoryArgs,
     /// How RDMs are made and compared
     #[command(flatten)]
     pub(crate) rdm: RdmArgs,
@@ -478,6 +485,14 @@ pub(crate) struct StatisticsArgs {
     /// How intervals are found.
     #[command(flatten)]
     pub(crate) resampling: ResamplingArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PaperArg {
+    /// Thorat, Doerig & Kietzmann: stable steps, readout zones
+    Thorat2023,
+    /// Luo, Alvarez & Konkle: categories as geometry
+    Luo2026,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

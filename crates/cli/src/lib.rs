@@ -29,6 +29,7 @@ pub use redyn_zoo as zoo;
 mod args;
 mod brain_axes;
 mod cases;
+mod category_args;
 mod commands;
 mod console;
 mod failure;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
     Accuracy, Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, JacobianRows, Judged,
-    MinimumRun, Options, RdmMovie, Request, Results, Selection, StableRule, StableStep, Subject, Uncertainty,
-    analyse,
+    MinimumRun, Options, Paper, RdmMovie, Request, Results, Selection, StableRule, StableStep, Subject,
+    Uncertainty, analyse,
 };
 use redyn_core::TrajectorySource;
 use redyn_store::{Recording, Spatial};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::companions::{Companions, companions};
 use super::judge::{judge, write_judged};
 use super::{print_json, print_path, write_file, write_table};
-use crate::args::{AnalyzeArgs, ResamplingArgs, SpatialArg, StatisticsArgs};
+use crate::args::{AnalyzeArgs, PaperArg, ResamplingArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
 use crate::judged::judged_trajectories;
 use crate::properties::PropertyTable;
@@ -69,6 +69,15 @@ impl From<SpatialArg> for Spatial {
     }
 }
 
+impl From<PaperArg> for Paper {
+    fn from(arg: PaperArg) -> Self {
+        match arg {
+            PaperArg::Thorat2023 => Self::Thorat2023,
+            PaperArg::Luo2026 => Self::Luo2026,
+        }
+    }
+}
+
 impl ResamplingArgs {
     pub(super) fn uncertainty(&self) -> Uncertainty {
         Uncertainty { replicates: self.replicates, level: self.level, seed: self.seed }
@@ -95,6 +104,8 @@ impl StatisticsArgs {
             uncertainty: self.resampling.uncertainty(),
             rdm: self.rdm.options(),
             decoding: DecodingOptions { folds: self.folds },
+            categories: self.categories.options(),
+            paper: self.paper.into(),
             memory: self.resampling.bytes(),
             ..Options::default()
         }

@@ -1,9 +1,9 @@
-//! Stores held against the paper's claims.
+//! Stores held against a paper's claims.
 
 use std::path::Path;
 
 use redyn_analysis::{
-    Against, Case, Judged, Options, Paper, Subject, Table, claims_table, curves_table, factors_table,
+    Against, Case, Judged, Options, Subject, Table, claims_table, curves_table, factors_table,
     published_table,
 };
 use redyn_core::TrajectorySource;
@@ -42,7 +42,7 @@ pub fn judge(
         found.iter().zip(&controls).map(|(one, controls)| case(one, controls, source)).collect();
     let bar = console.bar("claims", cases.len());
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let judged = redyn_analysis::judge(&cases, Paper::Thorat2023, against, options, &console.stop)?;
+    let judged = redyn_analysis::judge(&cases, against, options, &console.stop)?;
     bar.finish_and_clear();
     Ok(judged)
 }

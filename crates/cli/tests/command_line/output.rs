@@ -220,3 +220,23 @@ fn claims_are_told_as_lines_as_json_and_as_csv() {
     let csv = String::from_utf8(room.read("claims.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + claims.len() + judged["across"].as_array().unwrap().len());
 }
+
+#[test]
+fn the_second_papers_claims_are_decided_between_the_steps_asked_for() {
+    let room = Room::with_store();
+    let judged = json(&room.fine("claims a.zarr --paper luo2026 --base 1 --after 2 --replicates 20 --json"));
+    assert_eq!(judged["paper"], "luo2026");
+    let ids: Vec<&str> = judged["networks"][0]["claims"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["id"].as_str().unwrap())
+        .collect();
+    assert!(ids.contains(&"between_changes"), "{ids:?}");
+    room.fine("analyze a.zarr --only global_geometry --base 1 --after 2 --replicates 20 --out results");
+    let results = json(&String::from_utf8(room.read("results/results.json")).unwrap());
+    assert_eq!(results["results"]["networks"][0]["findings"][0]["states"], serde_json::json!([1, 2]));
+    let refused = room.say("analyze a.zarr --only global_geometry --after 7 --out results");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("t=0 and t=7 of 3 steps"), "{refused:?}");
+}

@@ -8,8 +8,8 @@ use std::io::Cursor;
 
 use ndarray::{Array2, Array3, s};
 use redyn_analysis::{
-    Against, Case, JacobianRows, Options, Paper, Projection, Properties, Request, Selection, Subject,
-    Uncertainty, analyse, judge,
+    Against, Case, JacobianRows, Options, Projection, Properties, Request, Selection, Subject, Uncertainty,
+    analyse, judge,
 };
 use redyn_core::random::Stream;
 use redyn_core::{Description, Hierarchy, Readout, Stop, Trajectories, TrajectorySource};
@@ -139,8 +139,8 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
             factors: Vec::new(),
         })
         .collect();
-    let judged = judge(&cases, Paper::Thorat2023, Against::Other, &options, &Stop::default())
-        .expect("seeds see the same images");
+    let judged =
+        judge(&cases, Against::Other, &options, &Stop::default()).expect("seeds see the same images");
     let networks: Vec<Network> = results
         .networks
         .into_iter()

@@ -29,7 +29,7 @@ pub(super) fn options(all: &[Recorded]) -> Result<Options, Failure> {
         states_of.insert(store.about().name.clone(), States { base: Some(base), after: Some(after) });
     }
     let categories = CategoryOptions { states_of, ..CategoryOptions::default() };
-    Ok(Options { categories, ..Options::default() })
+    Ok(Options { categories, paper: Paper::Luo2026, ..Options::default() })
 }
 
 /// Where steps of the logits stand among those of the trajectories.
@@ -75,7 +75,7 @@ pub(super) fn judge(
         .collect();
     let bar = console.bar("claims", cases.len());
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let judged = redyn_analysis::judge(&cases, Paper::Luo2026, against, options, &console.stop)?;
+    let judged = redyn_analysis::judge(&cases, against, options, &console.stop)?;
     bar.finish_and_clear();
     Ok(judged)
 }
