@@ -1,4 +1,4 @@
-"""Forward passes and training steps of a BLT network in PyTorch, timed.
+"""Forward passes and training steps of a network in PyTorch, timed.
 
 Images begin and answers end in main memory, wherever the network is.
 """
@@ -9,6 +9,7 @@ import struct
 import time
 
 import blt
+import catalogue
 import numpy
 import torch
 from torch.nn import functional as F
@@ -33,6 +34,14 @@ def read_tensors(path):
     return tensors
 
 
+def build(network, variant):
+    """A network of the catalogue by its name, or a BLT network by its sizes."""
+    if network["name"] in catalogue.NETWORKS:
+        return catalogue.NETWORKS[network["name"]]()
+    sizes = {key: value for key, value in network.items() if key != "name"}
+    return blt.BLT(hoisted=variant == "hoisted", **sizes)
+
+
 class Case:
     """One network in one mode, with its images, ready to run."""
 
@@ -40,7 +49,7 @@ class Case:
         mode = request["mode"].split("+")
         self.steps = request["steps"]
         self.device = torch.device(request["device"])
-        model = blt.BLT(hoisted=request["variant"] == "hoisted", **request["network"])
+        model = build(request["network"], request["variant"])
         model.load_state_dict(read_tensors(request["weights"]))
         model = model.to(self.device)
         data = read_tensors(request["images"])
@@ -55,7 +64,7 @@ class Case:
         self.model, self.images, self.labels, self.run = model, images, labels, model
         compiling = {"mode": "reduce-overhead"} if "graphs" in mode else {}
         if not {"compiled", "graphs"}.isdisjoint(mode):
-            if self.steps <= STEPS_COMPILED_AS_ONE:
+            if self.steps <= STEPS_COMPILED_AS_ONE or not hasattr(model, "one_step"):
                 self.run = torch.compile(model, **compiling)
             else:
                 model.one_step = torch.compile(model.step, **compiling)

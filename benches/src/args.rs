@@ -20,6 +20,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Forward passes and training steps against PyTorch, both on the CPU or both on a GPU
     Network(NetworkOptions),
+    /// Published recurrent networks against their authors' loops in PyTorch
+    Catalogue(NetworkOptions),
     /// Every analysis against loops and against vectorised `NumPy`
     Analyses(Options),
     /// Decoding and augmentation against training; the store against plain files

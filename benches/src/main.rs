@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Network(options) => network::run(&options),
+        Command::Catalogue(options) => network::run_catalogue(&options),
         Command::Analyses(options) => analyses::run(&options),
         Command::Data(options) => data::run(&options),
         Command::Rdm(options) => rdm::run(&options),

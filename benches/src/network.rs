@@ -28,8 +28,10 @@ const COMPILING: u64 = 900;
 /// Seconds of a timing that chooses between modes.
 const TRIAL: f64 = 0.3;
 
-/// The two versions of the peer.
-const VARIANTS: [(&str, &str); 2] =
+/// A version of the peer: what it calls it, and what we do.
+type Variant = (&'static str, &'static str);
+
+const VARIANTS: [Variant; 2] =
     [("published", "PyTorch, published loop"), ("hoisted", "PyTorch, drives hoisted")];
 
 /// A network and what is timed of it.
@@ -42,6 +44,7 @@ struct Timed {
     what: What,
     steps: usize,
     batch: usize,
+    variants: &'static [Variant],
 }
 
 impl Timed {
@@ -67,7 +70,7 @@ fn cases(size: Size, place: Place) -> Vec<Timed> {
     let of = |networks: [(&'static str, &'static str); 2], runs: &[(What, usize)], batch| {
         let timed = |(name, spec): (&'static str, &'static str)| {
             runs.iter()
-                .map(move |&(what, steps)| Timed { name, spec, what, steps, batch })
+                .map(move |&(what, steps)| Timed { name, spec, what, steps, batch, variants: &VARIANTS })
                 .collect::<Vec<_>>()
         };
         networks.into_iter().flat_map(timed).collect::<Vec<_>>()
@@ -83,27 +86,63 @@ fn cases(size: Size, place: Place) -> Vec<Timed> {
     }
 }
 
-pub(crate) fn run(options: &NetworkOptions) -> Result<(), Failure> {
-    run_on(options.place.device, options.place.precision, Bench(options)).map_err(Failure::redyn)?
+/// Networks of the catalogue as their authors run them.
+fn catalogue(size: Size) -> Vec<Timed> {
+    let networks: [(&str, [&str; 2], usize, usize); 4] = [
+        ("CORnet-RT", ["cornet_rt", "cornet_rt:width=0.125,image_size=64,classes=10"], 5, 8),
+        ("BL", ["bl", "bl:width=0.125,image_size=64,classes=10"], 8, 4),
+        (
+            "rgc_intermediate",
+            ["rgc_intermediate", "rgc_intermediate:width=0.125,image_size=64,classes=10"],
+            17,
+            4,
+        ),
+        ("LRM3", ["lrm3", "lrm3:width=0.125,image_size=128,classes=10"], 2, 16),
+    ];
+    let timed = |(name, [full, tiny], steps, batch): (_, [&'static str; 2], _, _)| Timed {
+        name,
+        spec: if size == Size::Full { full } else { tiny },
+        what: What::Forward,
+        steps,
+        batch: if size == Size::Full { batch } else { 2 },
+        variants: &VARIANTS[..1],
+    };
+    networks.map(timed).into()
 }
 
-struct Bench<'a>(&'a NetworkOptions);
+pub(crate) fn run(options: &NetworkOptions) -> Result<(), Failure> {
+    let cases = cases(options.common.size, options.place);
+    run_on(options.place.device, options.place.precision, Bench { options, cases, name: "network" })
+        .map_err(Failure::redyn)?
+}
+
+pub(crate) fn run_catalogue(options: &NetworkOptions) -> Result<(), Failure> {
+    let cases = catalogue(options.common.size);
+    run_on(options.place.device, options.place.precision, Bench { options, cases, name: "catalogue" })
+        .map_err(Failure::redyn)?
+}
+
+struct Bench<'a> {
+    options: &'a NetworkOptions,
+    cases: Vec<Timed>,
+    name: &'static str,
+}
 
 impl Job for Bench<'_> {
     type Output = Result<(), Failure>;
 
     fn run<E: Engine>(self, engine: &E) -> Result<(), Failure> {
-        let NetworkOptions { common: options, place } = self.0;
+        let NetworkOptions { common: options, place } = self.options;
         let mut peer = Peer::start("torch")?;
         println!("ours: {}\npeer: {} on {}", engine.path(), peer.interpreter(), place.peers());
         let benchmark = match place.device.kind {
-            Kind::Cpu => "network".to_owned(),
-            kind => format!("network-{}-{}", kind.name(), place.precision),
+            Kind::Cpu => self.name.to_owned(),
+            kind => format!("{}-{}-{}", self.name, kind.name(), place.precision),
         };
         let mut record = Record::begin(&benchmark, options, Versions::here(engine, peer.about.clone()));
-        for timed in cases(options.size, *place).iter().filter(|timed| options.wants(&timed.name())) {
+        for timed in self.cases.iter().filter(|timed| options.wants(&timed.name())) {
             let folder = tempfile::tempdir().map_err(Failure::file("a temporary folder"))?;
-            let case = measure(timed, engine, &mut peer, folder.path(), self.0)?;
+            let case = measure(timed, engine, &mut peer, folder.path(), self.options)?;
             record.add(case, options)?;
         }
         record.finish(options)
@@ -122,20 +161,20 @@ fn measure<E: Engine>(
     let of = |variant| Trial { timed, setup: &setup, variant, place: *place };
     let mut notes = Vec::new();
     let mut chosen = Vec::new();
-    for (variant, _) in VARIANTS {
+    for &(variant, _) in timed.variants {
         chosen.push(of(variant).best_mode(peer, options.compile, &mut notes)?);
     }
     // Choosing may have restarted the peer or left compiled code behind: prepare what won anew.
     peer.ask(&json!({ "do": "network.drop" }))?;
     let mut difference: f64 = 0.0;
-    for ((variant, _), mode) in VARIANTS.into_iter().zip(&chosen) {
+    for (&(variant, _), mode) in timed.variants.iter().zip(&chosen) {
         of(variant).load(peer, mode)?;
         difference = difference.max(of(variant).check(peer, engine, folder)?);
     }
     let peer = std::cell::RefCell::new(peer);
     let mut ours = Ours::load(engine, &setup, place.parts())?;
     let mut contestants = vec![Contestant::new("redyn", |n| Ok(ours.seconds(timed.what, n)))];
-    for ((variant, title), mode) in VARIANTS.into_iter().zip(&chosen) {
+    for (&(variant, title), mode) in timed.variants.iter().zip(&chosen) {
         let (peer, trial) = (&peer, of(variant));
         contestants.push(Contestant::new(format!("{title}, {mode}"), move |n| {
             trial.seconds(&mut peer.borrow_mut(), n)
@@ -156,7 +195,7 @@ fn measure<E: Engine>(
 /// Peak memory of each side in a process of its own.
 fn memories(timed: &Timed, setup: &Setup, modes: &[String], place: Place) -> Result<Vec<Memory>, Failure> {
     let mut memories = vec![memory("redyn", &Task::Network { setup: setup.clone(), what: timed.what })?];
-    for ((variant, title), mode) in VARIANTS.into_iter().zip(modes) {
+    for (&(variant, title), mode) in timed.variants.iter().zip(modes) {
         // Compilers need memory of their own, which is not the network's.
         let mode = mode.trim_start_matches("compiled+");
         let trial = Trial { timed, setup, variant, place };
@@ -299,9 +338,13 @@ impl Trial<'_> {
     }
 }
 
-/// A network of the zoo as the peer's constructor takes it.
+/// A network of the zoo as the peer's constructor takes it: sizes of a BLT network, which others
+/// take from their weights.
 fn architecture(spec: &str) -> Result<Value, Failure> {
     let network = redyn_zoo::build(spec).map_err(Failure::redyn)?;
+    if network.spec.name != "blt64" {
+        return Ok(json!({ "name": network.spec.name }));
+    }
     let is = |key: &str, value: &str| network.spec.settings().any(|setting| setting == (key, value));
     let channels = |layer: &str| {
         let parameters = network.graph.parameters();
@@ -310,6 +353,7 @@ fn architecture(spec: &str) -> Result<Value, Failure> {
     };
     let layers = ["retina", "v1.bottom_up", "v2.bottom_up", "v4.bottom_up", "it.bottom_up"];
     Ok(json!({
+        "name": network.spec.name,
         "channels": layers.map(channels),
         "size": network.card.image_size,
         "classes": network.card.classes,
@@ -329,6 +373,8 @@ mod tests {
             cases(Size::Full, place("cpu")),
             cases(Size::Full, place("cuda")),
             cases(Size::Tiny, place("cpu")),
+            catalogue(Size::Full),
+            catalogue(Size::Tiny),
         ]
     }
 
@@ -336,8 +382,10 @@ mod tests {
     fn every_network_that_is_timed_has_an_architecture() {
         for timed in every_list().iter().flatten() {
             let architecture = architecture(timed.spec).unwrap();
-            let channels = architecture["channels"].as_array().unwrap();
-            assert!(channels.iter().all(|count| count.as_u64().unwrap() > 0), "{}", timed.name());
+            let sizes = architecture["channels"].as_array();
+            assert_eq!(sizes.is_some(), timed.variants.len() == 2, "{}", timed.name());
+            let mut sizes = sizes.into_iter().flatten();
+            assert!(sizes.all(|count| count.as_u64().unwrap() > 0), "{}", timed.name());
         }
         assert_eq!(architecture(SMALL_TM).unwrap()["multiplicative"], true);
         assert_eq!(architecture(LTA).unwrap()["channels"], json!([32, 64, 128, 256, 512]));
