@@ -65,7 +65,7 @@ fn begin(text: &mut String, claim: &Claim) {
     let unit = if claim.unit.is_empty() { String::new() } else { format!(" ({})", claim.unit) };
     let _ = write!(
         text,
-        "<tr><td>{}</td><th scope=\"row\">{}<span class=\"statistic\">{}{}; {}</span></th>",
+        "<tr><td>{}</td><th scope=\"row\"><div>{}<span class=\"statistic\">{}{}; {}</span></div></th>",
         escape(&claim.figure),
         escape(&claim.wording),
         escape(&claim.statistic),
