@@ -54,6 +54,7 @@ pub(super) fn plane(prototypes: &Prototypes, base: usize) -> (Vec<Vec<[f64; 2]>>
 #[cfg(test)]
 mod tests {
     use crate::Analysis;
+    use crate::categories::Stage;
     use crate::categories::prototypes::tests::plain_mean;
     use crate::fixture::{Fixture, close, material};
     use crate::global_geometry::GlobalGeometry;
