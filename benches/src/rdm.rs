@@ -203,6 +203,7 @@ impl Bench<'_> {
         let models = [ModelRdms {
             network: "made up".into(),
             area: "it".into(),
+            items: (0..n_items).collect(),
             steps: (0..n_models).collect(),
             rdms: models,
             note: None,

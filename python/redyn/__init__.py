@@ -13,6 +13,7 @@
     rec.trajectories().accuracy().plot()
 
     redyn.claims([traj, twin])                                      # held against the published claims
+    redyn.compare(traj, brain=rdms).plot()                          # every area and step against subjects' RDMs
     redyn.report([traj, twin], "report.html")                       # one page with every figure
 
 `redyn.ANALYSES` lists the analyses. The command line is installed as `redyn`.
@@ -23,6 +24,7 @@ from redyn._redyn import VERSION as __version__
 from redyn._analyses import *
 from redyn._analyses import ANALYSES, Analysis
 from redyn._analyses import __all__ as _analyses
+from redyn._compare import Comparison, compare
 from redyn._errors import InputError, MissingPackage, RedynError
 from redyn._record import Recorder, record
 from redyn._results import Estimate, Result, Table
@@ -33,6 +35,7 @@ __all__ = [
     "ANALYSES",
     "Analysis",
     "Claims",
+    "Comparison",
     "Estimate",
     "InputError",
     "MissingPackage",
@@ -45,6 +48,7 @@ __all__ = [
     "__version__",
     "analyze",
     "claims",
+    "compare",
     "open",
     "record",
     "report",

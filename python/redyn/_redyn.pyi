@@ -19,6 +19,14 @@ def examine(
     views: list[View], only: list[str], given: dict[str, Any], options: str, told: Callable[[int], None] | None
 ) -> tuple[Examined, list[str]]: ...
 def judge(views: list[View], options: str, told: Callable[[int], None] | None) -> str: ...
+def compare(
+    views: list[View],
+    areas: list[str],
+    brains: list[tuple[str, NDArray[np.float64] | None, str | None, list[float] | None]],
+    options: str,
+    told: Callable[[int], None] | None,
+) -> tuple[str, list[str]]: ...
+def rdms(of: View, items: str, options: str) -> tuple[list[int], list[int], NDArray[np.float64], str | None]: ...
 
 @final
 class Examined:

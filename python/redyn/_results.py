@@ -192,6 +192,36 @@ class Table:
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
 
 
+class Tables:
+    """What has tables, as items; the first is the main one."""
+
+    def __init__(self, what: str, tables: list[dict[str, Any]]) -> None:
+        self._what = what
+        self.tables = {one["name"]: Table(**one) for one in tables}
+
+    def __getitem__(self, table: str) -> Table:
+        if table not in self.tables:
+            raise InputError(f"{self._what} has no table `{table}`", f"tables: {', '.join(self.tables)}")
+        return self.tables[table]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def _main(self, table: str | None) -> Table:
+        return self[next(iter(self.tables)) if table is None else table]
+
+    def to_pandas(self, table: str | None = None) -> Any:
+        """A table (default: the first) as a DataFrame."""
+        return self._main(table).to_pandas()
+
+    def to_xarray(self, table: str | None = None) -> Any:
+        """A table (default: the first) as a Dataset."""
+        return self._main(table).to_xarray()
+
+    def _repr_html_(self) -> str:
+        return self._main(None)._repr_html_()
+
+
 class Result:
     """What an analysis found about one set of trajectories.
 

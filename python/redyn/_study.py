@@ -18,53 +18,37 @@ from redyn._analyses import ANALYSES, view_of
 from redyn._errors import InputError
 from redyn._options import Choices, options_of
 from redyn._progress import bar
-from redyn._results import Record, Result, Table, lifted
+from redyn._results import Record, Result, Tables, lifted
 from redyn._trajectories import Trajectories
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Claims:
+class Claims(Tables):
     """What became of the published claims.
 
     Its tables are items: `claims["claims"]`, `claims["curves"]`, `claims["published"]`.
     """
 
     def __init__(self, judged: dict[str, Any], tables: list[dict[str, Any]]) -> None:
+        super().__init__("the judgement", tables)
         self.values: Record = lifted(judged)
-        self.tables = {one["name"]: Table(**one) for one in tables}
 
     @property
     def networks(self) -> list[Any]:
         """One per network: its claims, the curves over its seeds, the published numbers."""
         return self.values.networks
 
-    def __getitem__(self, table: str) -> Table:
-        if table not in self.tables:
-            raise InputError(f"claims have no table `{table}`", f"tables: {', '.join(self.tables)}")
-        return self.tables[table]
-
-    def to_pandas(self, table: str = "claims") -> Any:
-        """A table as a DataFrame."""
-        return self[table].to_pandas()
-
-    def to_xarray(self, table: str = "claims") -> Any:
-        """A table as a Dataset."""
-        return self[table].to_xarray()
-
-    def plot(self, table: str = "claims", ax: Any = None) -> Any:
+    def plot(self, table: str | None = None, ax: Any = None) -> Any:
         """Effects with their intervals; gives matplotlib's axes."""
-        return self[table].plot(ax)
+        return self._main(table).plot(ax)
 
     def __repr__(self) -> str:
         verdicts = [claim.verdict for network in self.networks for claim in network.claims]
         counts = ", ".join(f"{verdicts.count(word)} {word}" for word in ("holds", "reversed", "undecided"))
         names = ", ".join(network.name for network in self.networks)
         return f"<redyn.Claims of {names}: {counts}>"
-
-    def _repr_html_(self) -> str:
-        return self["claims"]._repr_html_()
 
 
 class Results:
@@ -90,6 +74,8 @@ class Results:
                 }
             )
             self.omitted[network["name"]] = lifted(network["omitted"])
+        #: How alike the networks' RDMs are at all their steps: `results.between["rdm_between"]`; None for one network.
+        self.between = Tables("the comparison of networks", found["between"]) if found["between"] else None
         judged = found["judged"]
         #: What became of the published claims; None where single analyses were asked for.
         self.claims = None if judged is None else Claims(judged["judged"], judged["tables"])

@@ -57,6 +57,10 @@ def test_companions_are_found_and_all_numbers_are_the_command_lines(
                 assert equal(found[finding["analysis"]].values, lifted(values))
         assert results["LA"].feedforward_norm.about.untrained[0] == "LA untrained"
         assert equal(results.claims.values, lifted(there["judged"]))
+        for table in results.between:
+            lines = (tmp_path / "there" / "tables" / f"{table}.csv").read_text().splitlines()
+            assert lines[0] == ",".join(column.name for column in results.between[table].columns)
+            assert len(lines) == len(results.between[table]) + 1 > 1
     results.save(tmp_path / "here")
     here, other = (sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*")) for n in ("here", "there"))
     assert here == other

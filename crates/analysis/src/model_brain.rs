@@ -19,29 +19,36 @@ pub struct ModelRdms {
     pub network: String,
     /// Its area.
     pub area: String,
+    /// The images, or the classes, that are compared.
+    pub items: Vec<usize>,
     /// The steps that have an RDM.
     pub steps: Vec<usize>,
-    /// Their RDMs, of images.
+    /// Their RDMs.
     pub rdms: Rdms,
     /// Which steps have none, and why.
     pub note: Option<String>,
 }
 
 impl ModelRdms {
-    /// The RDMs of all images of some trajectories, in their order.
+    /// The RDMs of all images of some trajectories in their order, or of all classes that have one.
     ///
     /// # Errors
     /// No step has an RDM; whatever the source reports.
-    pub fn read(source: &dyn TrajectorySource, options: &Options) -> Result<Self, Error> {
+    pub fn read(source: &dyn TrajectorySource, level: Level, options: &Options) -> Result<Self, Error> {
         let about = source.description();
-        // All images, not a choice of them: brains saw each.
-        let all = RdmOptions { n_images: usize::MAX, ..options.rdm.clone() };
-        let options = Options { rdm: all, ..options.clone() };
+        // All images, not a choice of them: brains saw each. Beside classes the fewest there can be.
+        let n_images = if level == Level::Images { usize::MAX } else { 3 };
+        let rdm = RdmOptions { n_images, ..options.rdm.clone() };
+        let options = Options { rdm, ..options.clone() };
         let patterns = NetworkPatterns::read(source, &options)?;
-        let frames = Frames::of(&patterns, Level::Images, Stage::Feature, &options.rdm);
+        let frames = Frames::of(&patterns, level, Stage::Feature, &options.rdm);
         let Frames { steps, rdms, note, .. } =
             frames.map_err(|reason| Error::RdmAbsent { trajectories: about.name.clone(), reason })?;
-        Ok(Self { network: about.name.clone(), area: about.area.clone(), steps, rdms, note })
+        let items = match level {
+            Level::Classes => patterns.classes,
+            Level::Images => patterns.images,
+        };
+        Ok(Self { network: about.name.clone(), area: about.area.clone(), items, steps, rdms, note })
     }
 }
 
@@ -295,7 +302,7 @@ mod tests {
     #[test]
     fn a_brain_in_time_is_met_at_the_steps_it_goes_through() {
         let fixture = Fixture::random(24, 4);
-        let model = ModelRdms::read(&fixture, &quick()).unwrap();
+        let model = ModelRdms::read(&fixture, Level::Images, &quick()).unwrap();
         assert_eq!((model.steps.len(), model.rdms.n_pairs()), (4, n_pairs(24)));
         let course = [3, 0, 2];
         let brain = brains(&model, &course, 12, 0.1);
@@ -321,7 +328,7 @@ mod tests {
     #[test]
     fn values_are_means_over_subjects_of_a_plain_loop() {
         let fixture = Fixture::random(15, 2);
-        let model = ModelRdms::read(&fixture, &quick()).unwrap();
+        let model = ModelRdms::read(&fixture, Level::Images, &quick()).unwrap();
         let brain = brains(&model, &[1], 3, 0.5);
         let found = compare_with_brains(std::slice::from_ref(&model), std::slice::from_ref(&brain), &quick())
             .unwrap();
@@ -334,8 +341,25 @@ mod tests {
     }
 
     #[test]
+    fn classes_are_compared_by_the_means_of_their_images() {
+        let mut fixture = Fixture::random(24, 2);
+        // Nobody is of the fourth class.
+        fixture.labels.iter_mut().filter(|label| **label == 3).for_each(|label| *label = 4);
+        let found = ModelRdms::read(&fixture, Level::Classes, &quick()).unwrap();
+        assert_eq!((&found.items[..], found.steps.len()), (&[0, 1, 2, 4, 5, 6, 7][..], 2));
+        let mean = |class: usize| -> Vec<f64> {
+            let own: Vec<usize> = (0..24).filter(|&image| fixture.labels[image] == class).collect();
+            let unit =
+                |u: usize| own.iter().map(|&n| f64::from(fixture.representations[[n, 1, u]])).sum::<f64>();
+            (0..fixture.about.n_units).map(|u| unit(u) / own.len() as f64).collect()
+        };
+        // The third pair is of the first and the fourth item.
+        close(found.rdms.rdm(1)[2], 1.0 - correlation(&mean(0), &mean(4)).unwrap());
+    }
+
+    #[test]
     fn other_images_are_refused() {
-        let model = |n| ModelRdms::read(&Fixture::random(n, 2), &quick()).unwrap();
+        let model = |n| ModelRdms::read(&Fixture::random(n, 2), Level::Images, &quick()).unwrap();
         let brain = brains(&model(15), &[1], 3, 0.5);
         let error = compare_with_brains(&[model(16)], &[brain], &quick()).unwrap_err();
         assert_eq!(error.to_string(), "RDMs of 16 items cannot be compared with RDMs of 15");

@@ -423,7 +423,7 @@ pub(crate) struct CompareArgs {
     /// How maps become vectors
     #[arg(long, value_enum, default_value = "average")]
     pub(crate) spatial: SpatialArg,
-    /// Folder for comparison.json and one CSV per table
+    /// Folder for comparison.json, one CSV per table, and the figure
     #[arg(long, default_value = "comparison")]
     pub(crate) out: PathBuf,
     /// How RDMs are made and compared; --rdm-images is not heard: all images are compared

@@ -28,6 +28,7 @@ pub use redyn_zoo as zoo;
 
 mod args;
 mod brain_axes;
+mod brains;
 mod cases;
 mod category_args;
 mod commands;
@@ -48,7 +49,11 @@ mod unroll;
 mod usage;
 
 pub use args::Cli;
-pub use commands::{Analyzed, Claims, Feedforward, How, analyze_opened, judge, judged_tables, run};
+pub use brain_axes::BrainAxes;
+pub use brains::{brain_rdms, read_brains};
+pub use commands::{
+    Analyzed, Areas, Claims, Feedforward, How, analyze_opened, compare_opened, judge, judged_tables, run,
+};
 pub use console::Console;
 pub use failure::Failure;
 pub use judged::judged_trajectories;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use redyn::analysis::{Against, Finding, Selection, Table};
+use redyn::analysis::{Against, Between, Finding, Selection, Table};
 use redyn::store::Spatial;
 use redyn::{
     Analyzed, Claims, Console, Failure, Feedforward, How, Opened, PropertyTable, analyze_opened,
@@ -81,14 +81,16 @@ pub(crate) fn judge(
 
 #[pymethods]
 impl Examined {
-    /// Results, tables and claims as JSON.
+    /// Results, tables, comparisons between networks and claims as JSON.
     fn results(&self) -> String {
         let networks = self.0.results.networks.iter();
         let tables: Vec<Vec<Vec<Table>>> =
             networks.map(|network| network.findings.iter().map(Finding::tables).collect()).collect();
         let judged = self.0.judged.as_ref();
         let judged = judged.map(|judged| json!({ "judged": judged, "tables": judged_tables(judged) }));
-        json!({ "results": self.0.results, "tables": tables, "judged": judged }).to_string()
+        let between: Vec<Table> = self.0.results.between.iter().flat_map(Between::tables).collect();
+        json!({ "results": self.0.results, "tables": tables, "between": between, "judged": judged })
+            .to_string()
     }
 
     /// Write results and tables into a folder.
@@ -116,7 +118,7 @@ fn written(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     redyn::core::replace_file(path, bytes).map_err(|error| Failure::file(path, &error))
 }
 
-fn opened(views: &[Py<View>]) -> Vec<Opened> {
+pub(crate) fn opened(views: &[Py<View>]) -> Vec<Opened> {
     let one = |view: &Py<View>| {
         let view = view.get();
         let name = || PathBuf::from(&view.recording.about().name);
@@ -130,7 +132,7 @@ fn opened(views: &[Py<View>]) -> Vec<Opened> {
 }
 
 /// Do work whose news are kept, and given back with what it found.
-fn heard<T>(
+pub(crate) fn heard<T>(
     task: &Task,
     work: impl FnOnce(&Console) -> Result<T, Failure>,
 ) -> Result<(T, Vec<String>), Failure> {

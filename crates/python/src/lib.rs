@@ -7,6 +7,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod analyses;
+mod compare;
 mod errors;
 mod examine;
 mod plan;
@@ -21,6 +22,8 @@ mod writer;
 mod _redyn {
     #[pymodule_export]
     use crate::analyses::{analyse, analyses};
+    #[pymodule_export]
+    use crate::compare::{compare, rdms};
     #[pymodule_export]
     use crate::examine::{Examined, examine, judge};
     #[pymodule_export]

@@ -32,7 +32,7 @@ type ReadoutArrays<'py> = (Bound<'py, PyArray2<f32>>, Option<Bound<'py, PyArray1
 
 impl View {
     /// What is there, whether or not anything tells what was said of it.
-    fn representations(&self) -> Result<Box<dyn TrajectorySource + '_>, Failure> {
+    pub(crate) fn representations(&self) -> Result<Box<dyn TrajectorySource + '_>, Failure> {
         Ok(self.recording.representations(&self.area, self.spatial)?)
     }
 

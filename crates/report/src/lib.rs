@@ -53,4 +53,4 @@ mod write;
 pub use context::{Context, Network, Provenance, Thumbnail};
 pub use error::Error;
 pub use redyn_core::{Drawing, DrawnArea, DrawnEdge, Kind};
-pub use write::{Written, WrittenFigure, page, write};
+pub use write::{Written, WrittenFigure, page, write, write_comparison};

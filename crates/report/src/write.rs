@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::Table;
+use redyn_analysis::{BrainComparison, Table};
 use redyn_core::replace_file;
 
 use crate::figure::Figure;
@@ -88,6 +88,15 @@ pub fn write(context: &Context, folder: &Path) -> Result<Written, Error> {
     let page = folder.join("report.html");
     save(&page, html.as_bytes())?;
     Ok(Written { page, figures: written, columns, context: json })
+}
+
+/// Draw networks beside brains into a folder, which is made if need be: `model_brain.svg` and `.pdf`.
+///
+/// # Errors
+/// A value that is not finite, a folder that cannot be written to.
+pub fn write_comparison(found: &BrainComparison, folder: &Path) -> Result<WrittenFigure, Error> {
+    fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
+    write_figure(&figures::model_brain(found), folder, folder)
 }
 
 fn write_figure(figure: &Figure, drawn: &Path, data: &Path) -> Result<WrittenFigure, Error> {

@@ -142,6 +142,8 @@ fn a_network_meets_a_brain_at_the_steps_the_brain_goes_through() {
     }
     let ceilings = fs::read_to_string(room.path("found/tables/noise_ceiling.csv")).unwrap();
     assert!(column(&ceilings, "value", &[("bound", "lower")]).iter().all(|&bound| bound > 0.9));
+    let figure = String::from_utf8(room.read("found/figures/model_brain.svg")).unwrap();
+    assert!(figure.contains("brain: net it") && figure.contains("noise ceiling"));
     let other = doubles(&[3, 9, 9], &[0.5; 243]);
     fs::write(room.path("other.npy"), other).unwrap();
     room.mistake("compare net.json --brain other.npy", "RDMs of 12 items cannot be compared with RDMs of 9");

@@ -22,6 +22,7 @@ mod hierarchy;
 mod image_properties;
 mod lesion;
 mod local_geometry;
+mod model_brain;
 mod now_correct;
 mod over_seeds;
 mod projection;
@@ -39,6 +40,7 @@ mod transitions;
 mod within_zone;
 mod zone_membership;
 
+pub(crate) use model_brain::figure as model_brain;
 pub(crate) use projection::{Moving, moving};
 
 use redyn_analysis::{Analysis, Finding, Table};
