@@ -27,7 +27,8 @@ class Trajectories(Analyses):
         NumPy, PyTorch, xarray, h5py, zarr, or anything that speaks DLPack. Several areas: a dict of them.
         Not copied: leave them as they are while they are analysed.
     labels
-        True class of every image: whole numbers from 0 in the order of the classes, or names of classes.
+        True class of every image: whole numbers from 0 in the order of the classes, or names of classes
+        (with `decode`, their order is alphabetical if `classes` gives no other).
     readout, bias
         Linear readout, `[class, unit]` and `[class]`; or a `torch.nn.Linear`.
     logits, log_probs
@@ -94,6 +95,8 @@ class Trajectories(Analyses):
         if read not in arrays:
             raise InputError(f"the readout reads `{read}`, the areas are {', '.join(arrays)}")
         weight, bias = _readout(readout, bias, arrays[read])
+        if decode and classes is None and weight is None and said is None:
+            classes = _names(labels)
         n_classes = _n_classes(weight, said, classes, labels if decode else None)
         named = [str(index) for index in range(n_classes)] if classes is None else [str(c) for c in classes]
         labels = _labels(labels, named if classes is not None else None, n_classes)
@@ -319,10 +322,27 @@ def _n_classes(
     return n_classes
 
 
-def _labels(labels: Any, classes: list[str] | None, n_classes: int) -> np.ndarray:
+def _texts(labels: Any) -> np.ndarray | None:
+    """Labels that are names."""
     values = getattr(labels, "values", labels)
+    if hasattr(values, "to_numpy"):
+        # pandas keeps texts in arrays of its own.
+        values = values.to_numpy(dtype=object)
     texts = np.asarray(values) if isinstance(values, (list, tuple, np.ndarray)) else None
     if texts is not None and (texts.dtype.kind in "US" or texts.dtype == object and _all_texts(texts)):
+        return texts
+    return None
+
+
+def _names(labels: Any) -> list[str] | None:
+    """The classes that names of classes tell, in alphabetical order: where a readout is yet to be fitted, any will do."""
+    texts = _texts(labels)
+    return None if texts is None else sorted({str(text) for text in texts.tolist()})
+
+
+def _labels(labels: Any, classes: list[str] | None, n_classes: int) -> np.ndarray:
+    texts = _texts(labels)
+    if texts is not None:
         if classes is None:
             raise InputError(
                 "labels are names, and nothing tells the order of the classes",
