@@ -208,6 +208,14 @@ pub enum Error {
         /// Image after the last of the part before.
         expected: usize,
     },
+    /// Rows that were read before are not of the trajectories they are given for.
+    #[error("`{trajectories}`, images {images:?}: the rows that were read before are of something else")]
+    OtherPart {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// The images.
+        images: Range<usize>,
+    },
     /// Too few items for an RDM to hold more than one number.
     #[error("an RDM of {found} items has nothing to compare")]
     RdmItems {
@@ -418,6 +426,7 @@ impl Diagnose for Error {
             }
             Self::OneSubject => "give the RDM of every subject, not their mean".into(),
             Self::Parts { .. } => "merge parts in the order of their images, without gaps".into(),
+            Self::OtherPart { .. } => "remove them, and run the shards again".into(),
             Self::Source { cause, .. } => return cause.hint(),
             Self::ReadoutUnfit { source, .. } => return source.hint(),
             Self::Setting { .. } => "`redyn analyze --help` tells what each option may be".into(),

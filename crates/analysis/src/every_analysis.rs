@@ -23,6 +23,7 @@ fn run(fixture: &Fixture, options: &Options) -> Result<NetworkResults, Error> {
         jacobians: Some(&jacobians),
         lesions: &lesions,
         properties: Some(&properties),
+        known: None,
     }];
     let stop = Stop::default();
     let request = Request { subjects: &subjects, analyses: Selection::All, options, stop: &stop };

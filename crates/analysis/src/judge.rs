@@ -233,7 +233,8 @@ impl<'a> Read<'a> {
         let main = Prepared::read(&case.subject, options, stop)?;
         let biased = |source: &'a dyn TrajectorySource| {
             check_companion(Role::ReadoutVariant, case.subject.trajectories, source)?;
-            Prepared::read(&Subject::of(source), options, stop).map(|prepared| prepared.rows)
+            let variant = Subject { known: case.subject.known, ..Subject::of(source) };
+            Prepared::read(&variant, options, stop).map(|prepared| prepared.rows)
         };
         Ok(Self {
             main,

@@ -18,7 +18,8 @@ use crate::reader::{Reader, Row};
 use crate::readout_zone::Zones;
 
 /// What to find out about every image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Quantities {
     /// Answers, norms and changes.
     Motion,

@@ -1,15 +1,14 @@
 //! Analyses of several networks at once: each network's trajectories are read once.
 
-use std::ops::Range;
-
 use redyn_core::{Diagnose, Stop, TimeAxis, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::between::Contribution;
+use crate::parts::all_rows;
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
-    ANALYSES, Analysis, Between, Convergence, Entry, Error, Finding, JacobianRows, Options, Outcome,
-    Properties, RdmMovie, Role, Shared, find,
+    ANALYSES, Analysis, Between, Convergence, Entry, Error, Finding, JacobianRows, KnownRows, Options,
+    Outcome, Properties, RdmMovie, Role, Shared, find,
 };
 
 /// One network to analyse, with what it is compared to.
@@ -28,12 +27,30 @@ pub struct Subject<'a> {
     pub properties: Option<&'a Properties>,
     /// What its one-step Jacobians are like along these trajectories.
     pub jacobians: Option<&'a JacobianRows>,
+    /// Rows that were read before.
+    pub known: Option<&'a dyn KnownRows>,
 }
 
 impl<'a> Subject<'a> {
     /// A network that is compared to nothing.
     pub fn of(trajectories: &'a dyn TrajectorySource) -> Self {
-        Self { trajectories, untrained: None, controls: &[], lesions: &[], properties: None, jacobians: None }
+        Self {
+            trajectories,
+            untrained: None,
+            controls: &[],
+            lesions: &[],
+            properties: None,
+            jacobians: None,
+            known: None,
+        }
+    }
+
+    /// Everything of which rows are read, and which quantities of each.
+    pub(crate) fn reads(&self) -> Vec<(&'a dyn TrajectorySource, Quantities)> {
+        let lesions = self.lesions.iter().map(|(_, run)| *run);
+        let beside = self.untrained.into_iter().chain(self.controls.iter().copied()).chain(lesions);
+        let motion = beside.map(|source| (source, Quantities::Motion));
+        std::iter::once((self.trajectories, Quantities::All)).chain(motion).collect()
     }
 }
 
@@ -303,7 +320,7 @@ impl<'a> Prepared<'a> {
     /// Read a network and what it is compared to, each once.
     pub(crate) fn read(subject: &Subject<'a>, options: &Options, stop: &Stop) -> Result<Self, Error> {
         let read = |source: &dyn TrajectorySource, quantities| {
-            Rows::read(source, images(source), &Plan { quantities, memory: options.memory, stop })
+            all_rows(source, &Plan { quantities, memory: options.memory, stop }, subject.known)
         };
         let about = subject.trajectories.description();
         if let Some(found) = about.hierarchy.as_ref().map(|hierarchy| hierarchy.groups.len())
@@ -365,10 +382,6 @@ impl<'a> Prepared<'a> {
             shared,
         }
     }
-}
-
-fn images(source: &dyn TrajectorySource) -> Range<usize> {
-    0..source.description().n_images
 }
 
 pub(crate) fn check_companion(

@@ -74,9 +74,9 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// What a store holds
     Store(StoreArgs),
-    /// Complete a store whose parts were recorded side by side (`redyn unroll --shard`)
+    /// Join what was done in parts (`--shard`): complete a store, or an analysis
     Merge(MergeArgs),
-    /// Print the script of a Slurm job array that records a store in parts
+    /// Print the script of a Slurm job array that records, or analyzes, in parts
     Slurm(SlurmArgs),
     /// Completions for a shell, on stdout
     Completions {
@@ -379,6 +379,13 @@ pub(crate) struct AnalyzeArgs {
     /// Table of image properties (`redyn data properties`), to predict the first distance to the boundary
     #[arg(long, value_name = "CSV")]
     pub(crate) properties: Option<PathBuf>,
+    /// Read one of N parts of the images, counted from 0, while others are read elsewhere; `slurm` takes it
+    /// from the job array. `redyn merge` then makes the results, the same bytes whatever N
+    #[arg(long, value_name = "I/N|slurm", value_parser = crate::slurm::shard)]
+    pub(crate) shard: Option<Shard>,
+    /// Print what reading the trajectories would take, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// What is measured, and how sure it is
     #[command(flatten)]
     pub(crate) statistics: StatisticsArgs,
@@ -690,8 +697,9 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// The store, every part of which was recorded
-    pub(crate) store: PathBuf,
+    /// What `--out` named when its parts were done: a store that was recorded, or a folder of results. Of
+    /// results, run it in the folder in which the parts were run
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -708,7 +716,7 @@ pub(crate) struct SlurmArgs {
     /// Memory of every task [default: twice the command's]
     #[arg(long, value_parser = memory)]
     pub(crate) mem: Option<u64>,
-    /// The command: -- unroll RUN --out STORE ...
+    /// The command: -- unroll RUN --out STORE ..., or -- analyze STORE... --out RESULTS ...
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }

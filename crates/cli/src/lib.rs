@@ -36,6 +36,7 @@ mod console;
 mod failure;
 mod judged;
 mod opened;
+mod parts;
 mod program;
 mod properties;
 mod rdm_args;
@@ -45,6 +46,7 @@ mod stability;
 mod study;
 mod thumbnails;
 mod trained;
+mod undivided;
 mod unroll;
 mod usage;
 
@@ -52,7 +54,8 @@ pub use args::Cli;
 pub use brain_axes::BrainAxes;
 pub use brains::{brain_rdms, read_brains};
 pub use commands::{
-    Analyzed, Areas, Claims, Feedforward, How, analyze_opened, compare_opened, judge, judged_tables, run,
+    Analyzed, Areas, Claims, Feedforward, How, analyze_opened, compare_opened, judge, judged_tables,
+    parts_of, run,
 };
 pub use console::Console;
 pub use failure::Failure;

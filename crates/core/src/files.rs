@@ -10,9 +10,19 @@ use std::{fs, io};
 /// # Errors
 /// Whatever the file system says; what was there before is still there then.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_file_as("new", path, bytes)
+}
+
+/// The same where several may write one file at a time: the last is right, and each has a draft that is
+/// named after it.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn replace_file_as(writer: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(".new");
+    name.push(".");
+    name.push(writer);
     let beside = path.with_file_name(name);
     let written = fs::File::create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;

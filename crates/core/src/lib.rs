@@ -16,7 +16,7 @@ pub use arrays::{Trajectories, TrajectoriesError};
 pub use bytes::Bytes;
 pub use diagnose::{Diagnose, Fault, file_fault, file_hint, nearest};
 pub use drawing::{Drawing, DrawnArea, DrawnEdge, Kind};
-pub use files::replace_file;
+pub use files::{replace_file, replace_file_as};
 pub use hierarchy::{Hierarchy, HierarchyError};
 pub use shard::Shard;
 pub use stop::Stop;

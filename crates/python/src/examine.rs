@@ -4,12 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use redyn::analysis::{Against, Between, Finding, Selection, Table};
-use redyn::store::Spatial;
-use redyn::{
-    Analyzed, Claims, Console, Failure, Feedforward, How, Opened, PropertyTable, analyze_opened,
-    judged_tables,
-};
+use redyn::analysis::{Between, Finding, Selection, Table};
+use redyn::{Analyzed, Console, Failure, How, Opened, PropertyTable, analyze_opened, judged_tables};
 use serde_json::json;
 
 use crate::analyses::options_of;
@@ -44,17 +40,10 @@ pub(crate) fn examine(
         let only: Vec<&str> = only.iter().map(String::as_str).collect();
         let properties = given.properties.as_deref().map(PropertyTable::read).transpose()?;
         let how = How {
-            area: None,
-            spatial: Spatial::Average,
-            options: &options,
             selection: if only.is_empty() { Selection::All } else { Selection::Named(&only) },
             properties: properties.as_ref(),
-            long: &[],
             jacobians: &given.jacobians,
-            feedforward: Feedforward::Controls,
-            challenged: &[],
-            judged: None,
-            claims: Claims { stores: None, against: Against::Other },
+            ..How::of(&options)
         };
         heard(task, |console| analyze_opened(&stores, &how, console))
     })?;
@@ -72,8 +61,7 @@ pub(crate) fn judge(
 ) -> PyResult<String> {
     let (options, stores) = (options_of(py, options)?, opened(&views));
     detached(py, told.as_ref(), move |task| {
-        let area = (None, Spatial::Average);
-        let judge = |console: &Console| redyn::judge(&stores, area, Against::Other, &options, console);
+        let judge = |console: &Console| redyn::judge(&stores, &How::of(&options), console);
         let (judged, _) = heard(task, judge)?;
         Ok(json!({ "judged": judged, "tables": judged_tables(&judged) }).to_string())
     })

@@ -3,22 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
-    Accuracy, Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, JacobianRows, Judged,
-    MinimumRun, Options, Paper, RdmMovie, Request, Results, Selection, StableRule, StableStep, Subject,
-    Uncertainty, analyse,
+    Accuracy, Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, Judged, KnownRows,
+    MinimumRun, Options, Paper, Request, Results, Selection, StableRule, StableStep, Uncertainty, analyse,
 };
-use redyn_core::TrajectorySource;
-use redyn_store::{Recording, Spatial};
+use redyn_core::Shard;
+use redyn_store::Spatial;
 use serde::{Deserialize, Serialize};
 
-use super::companions::{Companions, companions};
+use super::companions::Companions;
+use super::in_parts::{foreseen, read_part};
 use super::judge::{judge, write_judged};
+use super::networks::with_networks;
 use super::{print_json, print_path, write_file, write_table};
 use crate::args::{AnalyzeArgs, PaperArg, ResamplingArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
-use crate::judged::judged_trajectories;
 use crate::properties::PropertyTable;
-use crate::{Failure, Jacobians, Opened};
+use crate::undivided::undivided;
+use crate::{Failure, Opened};
 
 /// Results and where they come from, as `results.json` holds them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -113,24 +114,45 @@ impl StatisticsArgs {
 }
 
 pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> {
+    let stores = Opened::all(&args.stores)?;
+    let command = undivided(&console.command);
+    asked(args, None, |how| match args.shard {
+        _ if args.dry_run => foreseen(&stores, how, args.shard.unwrap_or(Shard::WHOLE), console),
+        Some(shard) => read_part(&stores, how, (shard, &args.out), &command, console),
+        None => finish(&stores, how, args, command.clone(), console),
+    })
+}
+
+/// What the words of a command ask for.
+pub(super) fn asked(
+    args: &AnalyzeArgs,
+    known: Option<&dyn KnownRows>,
+    act: impl FnOnce(&How) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let statistics = &args.statistics;
     let only: Vec<&str> = args.only.iter().map(String::as_str).collect();
-    let selection = if only.is_empty() { Selection::All } else { Selection::Named(&only) };
     let properties = args.properties.as_deref().map(PropertyTable::read).transpose()?;
-    let how = How {
+    act(&How {
         area: statistics.area.as_deref(),
         spatial: statistics.spatial.into(),
-        options: &statistics.options(),
-        selection,
-        long: &[],
+        selection: if only.is_empty() { Selection::All } else { Selection::Named(&only) },
         jacobians: &args.jacobians,
         properties: properties.as_ref(),
-        feedforward: Feedforward::Controls,
-        challenged: &[],
-        judged: None,
-        claims: Claims { stores: None, against: Against::Other },
-    };
-    let analyzed = analyze(&args.stores, &how, &args.out, console)?;
+        known,
+        ..How::of(&statistics.options())
+    })
+}
+
+/// Analyze, write, and say where it is.
+pub(super) fn finish(
+    stores: &[Opened],
+    how: &How,
+    args: &AnalyzeArgs,
+    command: Vec<String>,
+    console: &Console,
+) -> Result<(), Failure> {
+    let analyzed = Analyzed { command, ..analyze_opened(stores, how, console)? };
+    analyzed.write(&args.out)?;
     if args.json { print_json(&analyzed) } else { print_path(&args.out.join(RESULTS)) }
 }
 
@@ -161,9 +183,29 @@ pub struct How<'a> {
     pub claims: Claims<'a>,
     /// The claims, where they are decided already.
     pub judged: Option<&'a Judged>,
+    /// Rows that were read before.
+    pub known: Option<&'a dyn KnownRows>,
 }
 
 impl<'a> How<'a> {
+    /// All analyses of what is read out, with these options.
+    pub fn of(options: &'a Options) -> Self {
+        Self {
+            area: None,
+            spatial: Spatial::Average,
+            options,
+            selection: Selection::All,
+            properties: None,
+            long: &[],
+            jacobians: &[],
+            feedforward: Feedforward::Controls,
+            challenged: &[],
+            claims: Claims { stores: None, against: Against::Other },
+            judged: None,
+            known: None,
+        }
+    }
+
     /// A few analyses of other images of the same networks, alike in all else.
     fn only(&self, analyses: &'a [&'a str]) -> Self {
         let selection = Selection::Named(analyses);
@@ -217,7 +259,7 @@ pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result
         (Selection::All, None) => {
             let others = how.claims.stores.map(Opened::all).transpose()?;
             let stores = others.as_deref().unwrap_or(stores);
-            Some(judge(stores, (how.area, how.spatial), how.claims.against, how.options, console)?)
+            Some(judge(stores, how, console)?)
         }
         (Selection::Named(_), _) => None,
     };
@@ -255,84 +297,41 @@ impl Analyzed {
 
 /// The results of some stores, and where those of each network come from.
 fn analyzed(stores: &[Opened], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
-    let recurrent = how.feedforward == Feedforward::Controls
-        && stores.iter().any(|store| several_steps(&store.recording));
-    let trajectories = stores
-        .iter()
-        .map(|store| {
-            // A feedforward control without the area asked for is represented by what is read out.
-            let control = recurrent && !several_steps(&store.recording);
-            let asked = how.area.filter(|area| !control || store.recording.has_area(area));
-            let (area, spatial) = store.place(asked, how.spatial);
-            if matches!(how.selection, Selection::Named([RdmMovie::NAME])) {
-                return Ok(store.recording.representations(area, spatial)?);
-            }
-            judged_trajectories(&store.recording, (area, spatial), &how.options.decoding)
-        })
-        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
-    let n_steps: Vec<usize> = trajectories.iter().map(|found| found.description().n_steps).collect();
-    let (found, left) = companions(stores, &n_steps, how.feedforward)?;
-    for index in left {
-        console.say(format!(
-            "note: {} is untrained and belongs to none of the trained networks; it is left out",
-            stores[index].path.display()
-        ));
+    with_networks(stores, how, |networks| {
+        for &index in networks.left {
+            console.say(format!(
+                "note: {} is untrained and belongs to none of the trained networks; it is left out",
+                stores[index].path.display()
+            ));
+        }
+        let bar = console.bar("analyze", networks.subjects.len());
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        let (subjects, analyses) = (networks.subjects, how.selection);
+        let results = analyse(&Request { subjects, analyses, options: how.options, stop: &console.stop })?;
+        bar.finish_and_clear();
+        for (analysis, networks, reason) in left_out(&results) {
+            console.say(format!("note: {analysis} is left out of {}: {reason}", networks.join(", ")));
+        }
+        Ok((results, networks.companions.iter().map(|one| source_of(one, stores)).collect()))
+    })
+}
+
+/// Where the results of a network come from.
+fn source_of(one: &Companions, stores: &[Opened]) -> Source {
+    let about = stores[one.subject].recording.about();
+    Source {
+        store: stores[one.subject].path.clone(),
+        untrained: one.untrained.map(|twin| stores[twin].path.clone()),
+        controls: one.controls.iter().map(|&control| stores[control].path.clone()).collect(),
+        lesions: one.lesions.iter().map(|(run, _)| stores[*run].path.clone()).collect(),
+        model: about.model.clone(),
+        weights_digest: about.weights_digest.clone(),
+        dataset: about.dataset.clone(),
+        dataset_digest: about.dataset_digest.clone(),
+        kernels: about.kernel_path.clone(),
+        hierarchy: about.hierarchy.clone(),
+        image_ids: stores[one.subject].recording.image_ids().to_vec(),
     }
-    let source = |index: usize| &*trajectories[index];
-    let controls: Vec<Vec<&dyn TrajectorySource>> =
-        found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
-    let jacobians = of_stores(how.jacobians, &found, stores, &n_steps)?;
-    let lesions: Vec<Vec<(String, &dyn TrajectorySource)>> = found
-        .iter()
-        .map(|one| one.lesions.iter().map(|(run, what)| (what.clone(), source(*run))).collect())
-        .collect();
-    let properties = found
-        .iter()
-        .map(|one| {
-            how.properties.map(|table| table.of(stores[one.subject].recording.image_ids())).transpose()
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let subjects: Vec<Subject> = found
-        .iter()
-        .enumerate()
-        .map(|(index, one)| Subject {
-            trajectories: source(one.subject),
-            untrained: one.untrained.map(source),
-            controls: &controls[index],
-            lesions: &lesions[index],
-            properties: properties[index].as_ref(),
-            jacobians: jacobians[index].as_ref(),
-        })
-        .collect();
-    let bar = console.bar("analyze", subjects.len());
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let request =
-        Request { subjects: &subjects, analyses: how.selection, options: how.options, stop: &console.stop };
-    let results = analyse(&request)?;
-    bar.finish_and_clear();
-    for (analysis, networks, reason) in left_out(&results) {
-        console.say(format!("note: {analysis} is left out of {}: {reason}", networks.join(", ")));
-    }
-    let sources = found
-        .iter()
-        .map(|one| {
-            let about = stores[one.subject].recording.about();
-            Source {
-                store: stores[one.subject].path.clone(),
-                untrained: one.untrained.map(|twin| stores[twin].path.clone()),
-                controls: one.controls.iter().map(|&control| stores[control].path.clone()).collect(),
-                lesions: one.lesions.iter().map(|(run, _)| stores[*run].path.clone()).collect(),
-                model: about.model.clone(),
-                weights_digest: about.weights_digest.clone(),
-                dataset: about.dataset.clone(),
-                dataset_digest: about.dataset_digest.clone(),
-                kernels: about.kernel_path.clone(),
-                hierarchy: about.hierarchy.clone(),
-                image_ids: stores[one.subject].recording.image_ids().to_vec(),
-            }
-        })
-        .collect();
-    Ok((results, sources))
 }
 
 /// Analyses that the data do not allow, each with the networks it is missing of, and why it is of
@@ -348,43 +347,6 @@ fn left_out(results: &Results) -> Vec<(&str, Vec<&str>, &str)> {
         }
     }
     all
-}
-
-/// For each network, the Jacobians in one of the files that are of its weights, images and edges.
-fn of_stores(
-    files: &[PathBuf],
-    found: &[Companions],
-    stores: &[Opened],
-    n_steps: &[usize],
-) -> Result<Vec<Option<JacobianRows>>, Failure> {
-    let mut rows = vec![None; found.len()];
-    for path in files {
-        let jacobians = Jacobians::read(path)?;
-        let mut belongs = false;
-        for (one, rows) in found.iter().zip(&mut rows) {
-            let store = &stores[one.subject].recording;
-            let about = store.about();
-            let edges = serde_json::to_value(&jacobians.interventions).expect("plain data");
-            let same = about.weights_digest.as_deref() == Some(jacobians.weights_digest.as_str())
-                && about.dataset_digest.as_deref() == Some(jacobians.dataset_digest.as_str())
-                && about.model.get("interventions") == Some(&edges);
-            if same {
-                *rows = Some(jacobians.of_store(path, store.image_ids(), n_steps[one.subject])?);
-                belongs = true;
-            }
-        }
-        if !belongs {
-            return Err(Failure::user(
-                format!("{} holds the Jacobians of none of these stores", path.display()),
-                "compute them with the weights, images and cut edges of the store",
-            ));
-        }
-    }
-    Ok(rows)
-}
-
-fn several_steps(store: &Recording) -> bool {
-    store.taps().iter().any(|tap| tap.steps.len() > 1)
 }
 
 /// One CSV per table, and what its columns mean beside it.

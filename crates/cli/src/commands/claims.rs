@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use redyn_analysis::{Against, Claim, Judged, Sampling, claims_table};
+use redyn_analysis::{Claim, Judged, Sampling, claims_table};
 
+use super::analyze::How;
 use super::judge::judge;
 use super::{print_json, write_file};
 use crate::args::ClaimsArgs;
@@ -12,8 +13,10 @@ use crate::{Failure, Opened};
 
 pub(super) fn run(args: &ClaimsArgs, console: &Console) -> Result<(), Failure> {
     let statistics = &args.statistics;
-    let how = (statistics.area.as_deref(), statistics.spatial.into());
-    let judged = judge(&Opened::all(&args.stores)?, how, Against::Other, &statistics.options(), console)?;
+    let options = statistics.options();
+    let (area, spatial) = (statistics.area.as_deref(), statistics.spatial.into());
+    let how = How { area, spatial, ..How::of(&options) };
+    let judged = judge(&Opened::all(&args.stores)?, &how, console)?;
     if let Some(file) = &args.csv {
         let networks = judged.networks.iter().map(|network| (network.name.as_str(), &network.claims[..]));
         let table = claims_table(networks.chain([("all", &judged.across[..])]));

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{Against, Options, Selection};
-use redyn_store::Spatial;
+use redyn_analysis::Options;
 use redyn_train::{Augment, Recipe};
 use redyn_zoo::build_for;
 
-use super::{Claims, Feedforward, How, analyze, open_data, report, write_file};
+use super::{How, analyze, open_data, report, write_file};
 use crate::args::{DemoArgs, ReadingArgs};
 use crate::console::Console;
 use crate::study::{Recording, Study};
@@ -128,21 +127,8 @@ fn pretrained(member: &Member, out: &Path) -> Result<[Trained; 2], Failure> {
 }
 
 fn analyzed(stores: &[PathBuf], out: &Path, console: &Console) -> Result<PathBuf, Failure> {
-    let how = How {
-        area: None,
-        spatial: Spatial::Average,
-        options: &Options::default(),
-        selection: Selection::All,
-        long: &[],
-        jacobians: &[],
-        properties: None,
-        feedforward: Feedforward::Controls,
-        challenged: &[],
-        judged: None,
-        claims: Claims { stores: None, against: Against::Other },
-    };
     let results = out.join("results");
-    let analyzed = analyze(stores, &how, &results, console)?;
+    let analyzed = analyze(stores, &How::of(&Options::default()), &results, console)?;
     let title = "Representation dynamics of four small recurrent networks";
     Ok(report(&analyzed, title, None, &results.join("report"), console)?.page)
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use redyn_analysis::{
-    Against, Case, Judged, Options, Subject, Table, claims_table, curves_table, factors_table,
+    Against, Case, Judged, KnownRows, Subject, Table, claims_table, curves_table, factors_table,
     published_table,
 };
 use redyn_core::TrajectorySource;
-use redyn_store::Spatial;
 
+use super::analyze::How;
 use super::write_table;
 use crate::cases::{Companions, companions};
 use crate::console::Console;
@@ -19,19 +19,13 @@ use crate::{Failure, Opened};
 ///
 /// # Errors
 /// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
-pub fn judge(
-    stores: &[Opened],
-    (area, spatial): (Option<&str>, Spatial),
-    against: Against,
-    options: &Options,
-    console: &Console,
-) -> Result<Judged, Failure> {
+pub fn judge(stores: &[Opened], how: &How, console: &Console) -> Result<Judged, Failure> {
     let trajectories = stores
         .iter()
         .map(|store| {
             // Another network need not have the area asked for: then it is represented by what is read out.
-            let asked = area.filter(|area| stores.len() == 1 || store.recording.has_area(area));
-            judged_trajectories(&store.recording, store.place(asked, spatial), &options.decoding)
+            let asked = how.area.filter(|area| stores.len() == 1 || store.recording.has_area(area));
+            judged_trajectories(&store.recording, store.place(asked, how.spatial), &how.options.decoding)
         })
         .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
     let (found, _) = companions(stores);
@@ -39,10 +33,10 @@ pub fn judge(
     let controls: Vec<Vec<&dyn TrajectorySource>> =
         found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
     let cases: Vec<Case> =
-        found.iter().zip(&controls).map(|(one, controls)| case(one, controls, source)).collect();
+        found.iter().zip(&controls).map(|(one, controls)| case(one, controls, how.known, source)).collect();
     let bar = console.bar("claims", cases.len());
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
-    let judged = redyn_analysis::judge(&cases, against, options, &console.stop)?;
+    let judged = redyn_analysis::judge(&cases, how.claims.against, how.options, &console.stop)?;
     bar.finish_and_clear();
     Ok(judged)
 }
@@ -50,10 +44,12 @@ pub fn judge(
 fn case<'a>(
     one: &Companions,
     controls: &'a [&'a dyn TrajectorySource],
+    known: Option<&'a dyn KnownRows>,
     source: impl Fn(usize) -> &'a dyn TrajectorySource,
 ) -> Case<'a> {
     let pair = |main: usize, untrained: Option<usize>| Subject {
         untrained: untrained.map(&source),
+        known,
         ..Subject::of(source(main))
     };
     Case {

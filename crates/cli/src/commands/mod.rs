@@ -9,9 +9,11 @@ mod compare;
 mod data;
 pub(crate) mod demo;
 mod import;
+mod in_parts;
 mod judge;
 mod merge;
 mod models;
+mod networks;
 mod report;
 mod reproduce;
 mod slurm;
@@ -24,6 +26,7 @@ pub(crate) mod unroll;
 pub(crate) use analyze::analyze;
 pub use analyze::{Analyzed, Claims, Feedforward, How, analyze_opened};
 pub use compare::{Areas, compare_opened};
+pub use in_parts::parts_of;
 pub use judge::{judge, judged_tables};
 pub(crate) use report::report;
 
@@ -72,7 +75,7 @@ fn dispatch(command: Command, console: &Console) -> Result<(), Failure> {
         Command::Import(args) => import::import(&args, console),
         Command::Export(args) => import::export(&args, console),
         Command::Store(args) => store::run(&args),
-        Command::Merge(args) => merge::run(&args),
+        Command::Merge(args) => merge::run(&args, console),
         Command::Slurm(args) => slurm::run(&args),
         Command::Completions { shell } => {
             // Written at once: the generators panic where a pipe is closed.

@@ -1,8 +1,10 @@
 //! `redyn slurm`.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
-use crate::args::{Command, SlurmArgs, UnrollArgs};
+use crate::args::{Command, SlurmArgs};
 use crate::console::stdout;
 use crate::{Cli, Failure};
 
@@ -11,49 +13,65 @@ use crate::{Cli, Failure};
 const NOTICE: u32 = 120;
 
 pub(super) fn run(args: &SlurmArgs) -> Result<(), Failure> {
-    let unroll = unroll(&args.command)?;
-    let script = script(args, &unroll);
+    let script = script(args, &divisible(&args.command)?);
     stdout(|out| out.write_all(script.as_bytes()))
 }
 
+/// A command that can be divided.
+struct Divisible {
+    /// What is done to the images: `Record`.
+    verb: &'static str,
+    /// What it writes.
+    out: PathBuf,
+    /// Bytes that it is allowed.
+    memory: u64,
+}
+
 /// The command that is to be divided.
-fn unroll(words: &[String]) -> Result<UnrollArgs, Failure> {
+fn divisible(words: &[String]) -> Result<Divisible, Failure> {
     let line = std::iter::once("redyn").chain(words.iter().map(String::as_str));
-    let hint =
-        "write the command after --, as it would be typed: redyn slurm --shards 16 -- unroll RUN --out STORE";
-    match Cli::try_parse_from(line) {
-        Ok(Cli { command: Command::Unroll(unroll), .. }) if unroll.dry_run || unroll.shard.is_some() => {
-            Err(Failure::user(
-                "the command has --shard or --dry-run already",
-                "leave it out: every task gets its own",
-            ))
+    let hint = "write the command after --, as it would be typed: redyn slurm --shards 16 -- unroll RUN --out STORE, \
+                or -- analyze STORE --out RESULTS";
+    let (said_already, divisible) = match Cli::try_parse_from(line) {
+        Ok(Cli { command: Command::Unroll(of), .. }) => {
+            (of.dry_run || of.shard.is_some(), Divisible { verb: "Record", out: of.out, memory: of.memory })
         }
-        Ok(Cli { command: Command::Unroll(unroll), .. }) => Ok(unroll),
-        Ok(_) => Err(Failure::user("only `unroll` is divided into parts", hint)),
+        Ok(Cli { command: Command::Analyze(of), .. }) => (
+            of.dry_run || of.shard.is_some(),
+            Divisible { verb: "Analyze", out: of.out, memory: of.statistics.resampling.memory },
+        ),
+        Ok(_) => return Err(Failure::user("only `unroll` and `analyze` are divided into parts", hint)),
         Err(error) => {
             let said = error.render().to_string();
             let first = said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            Err(Failure::user(format!("`{}` cannot be read: {first}", words.join(" ")), hint))
+            return Err(Failure::user(format!("`{}` cannot be read: {first}", words.join(" ")), hint));
         }
+    };
+    if said_already {
+        return Err(Failure::user(
+            "the command has --shard or --dry-run already",
+            "leave it out: every task gets its own",
+        ));
     }
+    Ok(divisible)
 }
 
 /// A job array of one task per part, whose tasks stop before their time is up, go back into the queue and
 /// continue there.
-fn script(args: &SlurmArgs, unroll: &UnrollArgs) -> String {
+fn script(args: &SlurmArgs, of: &Divisible) -> String {
     let SlurmArgs { shards, cpus, time, mem, .. } = args;
     let words: Vec<String> = args.command.iter().map(|word| quoted(word)).collect();
-    let store = quoted(&unroll.out.display().to_string());
-    let stem = unroll.out.file_stem().unwrap_or_default().to_string_lossy();
+    let out = quoted(&of.out.display().to_string());
+    let stem = of.out.file_stem().unwrap_or_default().to_string_lossy();
     let name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    // Twice what values and images may take: weights, the data set's own lists and the system come to it.
-    let megabytes = mem.unwrap_or(2 * unroll.memory).div_ceil(1 << 20);
+    // Twice what the command is allowed: weights, lists of images and the system come to it.
+    let megabytes = mem.unwrap_or(2 * of.memory).div_ceil(1 << 20);
     format!(
         "\
 #!/bin/bash
-# Divide a recording among {shards} tasks, then join them:
+# {verb} in {shards} tasks, then join what they did:
 #   job=$(sbatch --parsable THIS_SCRIPT)
-#   sbatch --dependency=afterok:$job --wrap {merge}
+#   sbatch --dependency=afterok:$job --cpus-per-task={cpus} --mem={megabytes}M --time={time} --wrap {merge}
 #SBATCH --job-name=redyn-{name}
 #SBATCH --array=0-{last}
 #SBATCH --cpus-per-task={cpus}
@@ -72,7 +90,8 @@ if [ \"$status\" -eq 75 ]; then
 fi
 exit \"$status\"
 ",
-        merge = quoted(&format!("redyn merge {store}")),
+        verb = of.verb,
+        merge = quoted(&format!("redyn merge {out}")),
         last = shards - 1,
         command = words.join(" "),
     )

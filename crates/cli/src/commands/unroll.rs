@@ -11,6 +11,7 @@ use super::print_path;
 use super::subject::Subject;
 use crate::args::UnrollArgs;
 use crate::console::{Console, stdout};
+use crate::undivided::undivided;
 use crate::{Failure, Forecast, Trained, UnrollError, UnrollOptions, Unrolled, forecast, unroll};
 
 pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
@@ -39,20 +40,6 @@ pub(super) fn run(args: &UnrollArgs, console: &Console) -> Result<(), Failure> {
         console.say(format!("once all parts are there: redyn merge {}", args.out.display()));
     }
     print_path(&args.out)
-}
-
-/// The command that all parts of a store have in common, wherever each of them runs.
-fn undivided(words: &[String]) -> Vec<String> {
-    let mut kept = vec!["redyn".to_owned()];
-    let mut words = words.iter().skip(1);
-    while let Some(word) = words.next() {
-        match word.strip_prefix("--shard") {
-            Some("") => drop(words.next()),
-            Some(value) if value.starts_with('=') => {}
-            _ => kept.push(word.clone()),
-        }
-    }
-    kept
 }
 
 /// What a recording will take, on whichever engine.
@@ -92,19 +79,6 @@ impl Job for Unrolling<'_> {
         match ended? {
             Unrolled::Complete => Ok(()),
             Unrolled::Stopped => Err(Failure::stopped("the store is kept: the same command continues it")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_parts_have_one_command() {
-        for line in ["bin/redyn unroll a --shard 1/4 --out b", "redyn unroll --shard=1/4 a --out b"] {
-            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            assert_eq!(undivided(&words).join(" "), "redyn unroll a --out b");
         }
     }
 }

@@ -16,19 +16,19 @@ use crate::study::duration;
 /// Images whose way through the network is timed, at most.
 const TIMED_IMAGES: usize = 4;
 
-/// Memory, disk and time of a recording, or of a part of one.
+/// Memory, disk and time of a recording or an analysis, or of a part of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forecast {
     /// Number of images.
     pub n_images: usize,
-    /// Bytes of memory: weights, values, images and a block of the store.
+    /// Bytes of memory: of a recording weights, values, images and a block of the store.
     pub memory: u64,
     /// Bytes of all files together.
     pub disk: u64,
     /// Threads of this machine that would compute it.
     pub threads: usize,
-    /// Seconds on them. A few images are timed and the rest is multiplication; reading images
-    /// is not in it.
+    /// Seconds on them. A few images are timed and the rest is multiplication; what reads images for a
+    /// recording, and what spans the images of an analysis, is not in it.
     pub seconds: f64,
 }
 

@@ -28,8 +28,13 @@ impl Room {
 
     /// A room with a trained network in `run`.
     pub(crate) fn with_run() -> Self {
+        Self::with_run_on(DATA)
+    }
+
+    /// The same with other stimuli.
+    pub(crate) fn with_run_on(data: &str) -> Self {
         let room = Self::new();
-        room.fine(&format!("train {NETWORK} --data {DATA} --out run --epochs 1 --batch 16 --steps 3"));
+        room.fine(&format!("train {NETWORK} --data {data} --out run --epochs 1 --batch 16 --steps 3"));
         room
     }
 

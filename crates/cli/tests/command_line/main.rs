@@ -1,5 +1,6 @@
 //! The program as a person meets it: what it prints, what it refuses, what survives it.
 
+mod analysis_shards;
 mod any_machine;
 mod bad_input;
 mod bad_stores;
@@ -9,6 +10,7 @@ mod companions;
 mod devices;
 mod full_disk;
 mod interrupted;
+mod out_of_core;
 mod output;
 mod pretrained;
 mod recordings;
@@ -16,4 +18,5 @@ mod reproduce;
 mod reproduce_geometry;
 mod reproduce_published;
 mod shards;
+mod slurm;
 mod stability;

@@ -1,11 +1,11 @@
 //! A recording in parts, on whichever machines, is the recording in one piece.
 #![cfg(unix)]
 
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::common::{NETWORK, Room, Said};
+use crate::common::{Room, Said};
+use crate::slurm::Slurm;
 
 /// Many small blocks, so that there are parts with several of them.
 const UNROLL: &str = "unroll run --steps 3 --memory 48K --out a.zarr";
@@ -16,10 +16,7 @@ fn room() -> Room {
 
 /// A room with a trained network, and so many images to record.
 fn room_with(images: usize) -> Room {
-    let room = Room::new();
-    let data = format!("builtin:seed=1,train=64,val=32,test={images}");
-    room.fine(&format!("train {NETWORK} --data {data} --out run --epochs 1 --batch 16 --steps 3"));
-    room
+    Room::with_run_on(&format!("builtin:seed=1,train=64,val=32,test={images}"))
 }
 
 fn part(shard: &str) -> String {
@@ -137,15 +134,7 @@ fn what_a_part_will_take_is_told_before_anything_is_written() {
 fn the_script_of_a_job_array_runs_its_parts_and_sends_back_who_was_stopped() {
     let room = room();
     let expected = whole(&room);
-    // Programs that do what Slurm's would, as far as the script can tell.
-    let program = |name: &str, body: &str| {
-        room.write(&format!("bin/{name}"), format!("#!/bin/bash\n{body}\n"));
-        let path = room.path(&format!("bin/{name}"));
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    };
-    program("srun", "while [[ $1 == -* ]]; do shift; done; exec \"$@\"");
-    program("scontrol", "echo \"$@\" >> requeued");
-    program("redyn", &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_redyn")));
+    let slurm = Slurm::of(&room);
     room.write(
         "job.sh",
         room.fine(&format!("slurm --shards 3 --cpus 2 --time 00:10:00 --mem 1G -- {UNROLL}")),
@@ -155,21 +144,14 @@ fn the_script_of_a_job_array_runs_its_parts_and_sends_back_who_was_stopped() {
         assert!(script.contains(&format!("#SBATCH {line}\n")), "{script}");
     }
     assert!(script.contains("--wrap 'redyn merge a.zarr'"), "{script}");
-    let path = format!("{}:{}", room.path("bin").display(), std::env::var("PATH").unwrap());
-    let task = |index: usize| {
-        let mut bash = Command::new("bash");
-        bash.arg("job.sh").current_dir(room.path("")).stdin(Stdio::null()).env("PATH", &path);
-        bash.env("SLURM_ARRAY_TASK_ID", index.to_string()).env("SLURM_ARRAY_JOB_ID", "7");
-        Said::from(bash.output().unwrap())
-    };
     for index in 0..3 {
-        assert_eq!(task(index).code, Some(0), "task {index}");
+        assert_eq!(slurm.task("job.sh", index).code, Some(0), "task {index}");
     }
     room.fine("merge a.zarr");
     assert!(room.files("a.zarr") == expected);
     assert!(!room.exists("requeued"));
-    program("redyn", "exit 75");
-    assert_eq!(task(1).code, Some(75));
+    slurm.program("redyn", "exit 75");
+    assert_eq!(slurm.task("job.sh", 1).code, Some(75));
     assert_eq!(room.read("requeued"), b"requeue 7_1\n");
 }
 
@@ -180,7 +162,8 @@ fn parts_that_are_none_are_refused() {
     assert!(error.contains("parts are counted from 0: the last of 4 is 3/4"), "{error}");
     let (error, _) = room.refused(2, &part("slurm"));
     assert!(error.contains("this is no task of a Slurm job array"), "{error}");
-    let hint = room.mistake("slurm --shards 4 -- analyze a.zarr", "only `unroll` is divided into parts");
+    let hint = room
+        .mistake("slurm --shards 4 -- report results", "only `unroll` and `analyze` are divided into parts");
     assert!(hint.contains("-- unroll RUN --out STORE"), "{hint}");
     room.mistake(
         &format!("slurm --shards 4 -- {}", part("0/4")),

@@ -113,6 +113,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
             lesions: &lesions[index],
             properties: Some(&properties),
             jacobians: Some(&jacobians[index]),
+            known: None,
         })
         .collect();
     let options = Options {

@@ -13,10 +13,9 @@ mod scale;
 
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{Against, Judged, Selection};
+use redyn_analysis::{Against, Judged};
 use redyn_network::Weights;
 use redyn_stimuli::generated::Specification;
-use redyn_store::Spatial;
 
 use self::members::{MEMBERS, Member, Training};
 use self::recorded::{Recorded, judge, options};
@@ -302,17 +301,11 @@ fn told(
     let stores: Vec<PathBuf> =
         shown.iter().flat_map(|one| [one.trained.clone(), one.untrained.clone()]).collect();
     let how = How {
-        area: None,
-        spatial: Spatial::Average,
-        options: &options,
-        selection: Selection::All,
-        properties: None,
-        long: &[],
-        jacobians: &[],
         feedforward: Feedforward::Networks,
         challenged,
         claims: Claims { stores: None, against },
         judged: Some(&judged),
+        ..How::of(&options)
     };
     let analyzed = analyze(&stores, &how, &study.out.join("results"), console)?;
     let builtin = redyn_stimuli::is_builtin(&study.named);

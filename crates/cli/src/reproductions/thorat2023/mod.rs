@@ -11,15 +11,14 @@ mod scale;
 
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{Against, Judged, Options, Selection};
-use redyn_store::Spatial;
+use redyn_analysis::{Against, Judged, Options};
 
 use self::files::Found;
 use self::networks::{Job, MEMBERS, Part, Weights};
 use self::scale::Scale;
 use super::{Reproduction, compared};
 use crate::args::ReproduceArgs;
-use crate::commands::{Claims, Feedforward, How, analyze, open_data, report};
+use crate::commands::{Claims, How, analyze, open_data, report};
 use crate::console::Console;
 use crate::study::{Estimate, Extent, Load, Recording, Study};
 use crate::{Failure, Trained};
@@ -217,18 +216,13 @@ fn told(
     // Of the images that all short recordings are of.
     let recorded = shown.iter().find(|(_, recording)| recording.limit.is_none());
     let properties = recorded.map(|(_, recording)| study.properties(&recording.split)).transpose()?;
+    let options = Options::default();
     let how = How {
-        area: None,
-        spatial: Spatial::Average,
-        options: &Options::default(),
-        selection: Selection::All,
         properties: properties.as_ref(),
         long: &stores(&|recording| recording.limit.is_some()),
         jacobians: &jacobians,
-        feedforward: Feedforward::Controls,
-        challenged: &[],
-        judged: None,
         claims: Claims { stores: Some(&all), against },
+        ..How::of(&options)
     };
     let shown = stores(&|recording| recording.limit.is_none());
     let analyzed = analyze(&shown, &how, &study.out.join("results"), console)?;
