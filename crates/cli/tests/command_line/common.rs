@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 /// A network that trains in a blink.
 pub(crate) const NETWORK: &str = "blt64:width=0.0625,image_size=16";
@@ -177,4 +179,21 @@ pub(crate) fn flip(path: &Path, place: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[place] ^= 4;
     fs::write(path, bytes).unwrap();
+}
+
+/// Wait until something is there, or the child has ended.
+#[cfg(unix)]
+pub(crate) fn wait_for(child: &mut Child, there: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !there() && child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "nothing happens");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What a child says that is sent a signal: `-INT` as Ctrl-C does.
+#[cfg(unix)]
+pub(crate) fn signalled(signal: &str, child: Child) -> Said {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    Said::from(child.wait_with_output().unwrap())
 }

@@ -1,12 +1,12 @@
 //! Work that is killed or stopped, at any moment, ends where uninterrupted work does.
 #![cfg(unix)]
 
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use redyn::core::random::Stream;
 
-use crate::common::{NETWORK, Room, Said};
+use crate::common::{NETWORK, Room, signalled, wait_for};
 
 const DATA: &str = "builtin:seed=1,train=256,val=32,test=256";
 
@@ -22,22 +22,6 @@ fn kill_within(mut child: Child, whole: Duration, stream: &mut Stream) -> bool {
     std::thread::sleep(Duration::from_secs_f64(stream.between(0.0, 0.6 * whole.as_secs_f64())));
     child.kill().unwrap();
     !child.wait().unwrap().success()
-}
-
-/// Wait until something is there, or the child has ended.
-fn wait_for(child: &mut Child, there: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !there() && child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "nothing happens");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Ctrl-C.
-fn interrupt(child: Child) -> Said {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    Said::from(child.wait_with_output().unwrap())
 }
 
 #[test]
@@ -89,7 +73,7 @@ fn a_run_stopped_with_ctrl_c_says_how_to_go_on_and_goes_on() {
     let epochs =
         || std::fs::read_to_string(stopped.path("run/metrics.csv")).is_ok_and(|text| text.contains("\n0,"));
     wait_for(&mut child, epochs);
-    let said = interrupt(child);
+    let said = signalled("-INT", child);
     let (error, hint) = said.refusal(75);
     assert_eq!(error, "stopped");
     assert_eq!(hint, "the run is saved: the same command with --resume continues it");
@@ -142,7 +126,7 @@ fn a_store_stopped_with_ctrl_c_says_how_to_go_on_and_goes_on() {
     std::fs::remove_dir_all(room.path("a.zarr")).unwrap();
     let mut child = room.begin(UNROLL);
     wait_for(&mut child, || room.exists("a.zarr/logits/c.1.0.0"));
-    let (error, hint) = interrupt(child).refusal(75);
+    let (error, hint) = signalled("-INT", child).refusal(75);
     assert_eq!(
         (error.as_str(), hint.as_str()),
         ("stopped", "the store is kept: the same command continues it")

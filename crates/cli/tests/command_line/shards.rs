@@ -1,10 +1,7 @@
 //! A recording in parts, on whichever machines, is the recording in one piece.
 #![cfg(unix)]
 
-use std::process::Command;
-use std::time::{Duration, Instant};
-
-use crate::common::{Room, Said};
+use crate::common::{Room, Said, signalled, wait_for};
 use crate::slurm::Slurm;
 
 /// Many small blocks, so that there are parts with several of them.
@@ -89,13 +86,8 @@ fn a_scheduler_ends_a_part_politely_and_it_goes_on() {
     let expected = whole(&room);
     for signal in ["-USR1", "-TERM"] {
         let mut child = room.begin(&part("0/2"));
-        let begun = Instant::now();
-        while !room.exists("a.zarr/logits/c.0.0.0") && child.try_wait().unwrap().is_none() {
-            assert!(begun.elapsed() < Duration::from_mins(1), "nothing happens");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-        let (error, hint) = Said::from(child.wait_with_output().unwrap()).refusal(75);
+        wait_for(&mut child, || room.exists("a.zarr/logits/c.0.0.0"));
+        let (error, hint) = signalled(signal, child).refusal(75);
         assert_eq!((&*error, &*hint), ("stopped", "the store is kept: the same command continues it"));
         room.fine(&part("0/2"));
         room.fine(&part("1/2"));

@@ -7,34 +7,12 @@
 use std::marker::PhantomData;
 
 use super::super::simd::Simd;
-use super::transform::{
-    Adjoint, FilterMatrix, FourOfThree, LINE, TAPS, Transform, filter_matrix, join, line, second_half,
-};
+use super::pair::{self, join};
+use super::transform::{Adjoint, FilterMatrix, FourOfThree, LINE, Transform, filter_matrix, line};
 
 /// A convolution by the transforms of its first taps, `A`, and of those that follow, `B`.
 #[derive(Clone, Copy)]
 pub(crate) struct Chain<A, B>(PhantomData<(A, B)>);
-
-/// Filters of the first taps, then of the others.
-const fn one_after_the_other<A: Transform, B: Transform>() -> FilterMatrix {
-    let mut matrix = [[0.0; TAPS]; LINE];
-    let mut filter = 0;
-    while filter < A::FILTERS + B::FILTERS {
-        let first = filter < A::FILTERS;
-        let (row, from, taps) = if first {
-            (A::FILTER[filter], 0, A::KERNEL)
-        } else {
-            (B::FILTER[filter - A::FILTERS], A::KERNEL, B::KERNEL)
-        };
-        let mut tap = 0;
-        while tap < taps {
-            matrix[filter][from + tap] = row[tap];
-            tap += 1;
-        }
-        filter += 1;
-    }
-    matrix
-}
 
 impl<A: Transform, B: Transform> Transform for Chain<A, B> {
     const KERNEL: usize = A::KERNEL + B::KERNEL;
@@ -42,7 +20,7 @@ impl<A: Transform, B: Transform> Transform for Chain<A, B> {
     const SIDE: usize = A::SIDE + B::SIDE;
     const FILTERS: usize = A::FILTERS + B::FILTERS;
     const SPAN: usize = A::TILE + Self::KERNEL - 1;
-    const FILTER: FilterMatrix = one_after_the_other::<A, B>();
+    const FILTER: FilterMatrix = pair::filters::<A, B>([0, A::KERNEL], 1);
 
     #[inline(always)]
     unsafe fn input<S: Simd>(x: [S; LINE]) -> [S; LINE] {
@@ -57,14 +35,7 @@ impl<A: Transform, B: Transform> Transform for Chain<A, B> {
     #[inline(always)]
     unsafe fn output<S: Simd>(m: [S; LINE]) -> [S; LINE] {
         // SAFETY: the caller's promise.
-        unsafe {
-            let mut sum = A::output(m);
-            let rest = B::output(second_half::<S, A, B>(m));
-            for index in 0..Self::TILE {
-                sum[index] = sum[index].add(rest[index]);
-            }
-            sum
-        }
+        unsafe { pair::sum::<S, A, B>(m) }
     }
 }
 
@@ -72,7 +43,7 @@ impl<A: Adjoint, B: Adjoint> Adjoint for Chain<A, B> {
     #[inline(always)]
     unsafe fn gradient<S: Simd>(y: [S; LINE]) -> [S; LINE] {
         // SAFETY: the caller's promise.
-        unsafe { join::<S, A, B>(A::gradient(y), B::gradient(y)) }
+        unsafe { pair::gradient::<S, A, B>(y) }
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod chain;
 mod filters;
+mod pair;
 mod stride;
 mod tiles;
 mod transform;

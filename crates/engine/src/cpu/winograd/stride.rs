@@ -11,9 +11,8 @@
 use std::marker::PhantomData;
 
 use super::super::simd::Simd;
-use super::transform::{
-    Adjoint, FilterMatrix, LINE, TAPS, Transform, filter_matrix, join, line, second_half,
-};
+use super::pair::{self, join, second_half};
+use super::transform::{Adjoint, FilterMatrix, LINE, Transform, filter_matrix, line};
 
 /// A convolution of stride 2 by the transforms of its even taps, `E`, and of its odd ones, `O`.
 #[derive(Clone, Copy)]
@@ -25,24 +24,6 @@ pub(crate) struct Halve<E, O>(PhantomData<(E, O)>);
 #[derive(Clone, Copy)]
 pub(crate) struct Double<E, O>(PhantomData<(E, O)>);
 
-/// Filters of even taps, then filters of odd ones.
-const fn alternate<E: Transform, O: Transform>() -> FilterMatrix {
-    let mut matrix = [[0.0; TAPS]; LINE];
-    let mut filter = 0;
-    while filter < E::FILTERS + O::FILTERS {
-        let even = filter < E::FILTERS;
-        let (row, taps) =
-            if even { (E::FILTER[filter], E::KERNEL) } else { (O::FILTER[filter - E::FILTERS], O::KERNEL) };
-        let mut tap = 0;
-        while tap < taps {
-            matrix[filter][2 * tap + !even as usize] = row[tap];
-            tap += 1;
-        }
-        filter += 1;
-    }
-    matrix
-}
-
 impl<E: Transform, O: Transform> Transform for Halve<E, O> {
     const KERNEL: usize = E::KERNEL + O::KERNEL;
     const TILE: usize = E::TILE;
@@ -50,7 +31,7 @@ impl<E: Transform, O: Transform> Transform for Halve<E, O> {
     const FILTERS: usize = E::FILTERS + O::FILTERS;
     const SPAN: usize = 2 * E::TILE + Self::KERNEL - 2;
     const STEP: usize = 2 * E::TILE;
-    const FILTER: FilterMatrix = alternate::<E, O>();
+    const FILTER: FilterMatrix = pair::filters::<E, O>([0, 1], 2);
 
     #[inline(always)]
     unsafe fn input<S: Simd>(x: [S; LINE]) -> [S; LINE] {
@@ -71,14 +52,7 @@ impl<E: Transform, O: Transform> Transform for Halve<E, O> {
     #[inline(always)]
     unsafe fn output<S: Simd>(m: [S; LINE]) -> [S; LINE] {
         // SAFETY: the caller's promise.
-        unsafe {
-            let mut sum = E::output(m);
-            let odd = O::output(second_half::<S, E, O>(m));
-            for index in 0..Self::TILE {
-                sum[index] = sum[index].add(odd[index]);
-            }
-            sum
-        }
+        unsafe { pair::sum::<S, E, O>(m) }
     }
 }
 
@@ -86,7 +60,7 @@ impl<E: Adjoint, O: Adjoint> Adjoint for Halve<E, O> {
     #[inline(always)]
     unsafe fn gradient<S: Simd>(y: [S; LINE]) -> [S; LINE] {
         // SAFETY: the caller's promise.
-        unsafe { join::<S, E, O>(E::gradient(y), O::gradient(y)) }
+        unsafe { pair::gradient::<S, E, O>(y) }
     }
 }
 
@@ -97,7 +71,7 @@ impl<E: Transform, O: Transform> Transform for Double<E, O> {
     const FILTERS: usize = E::FILTERS + O::FILTERS;
     const SPAN: usize = E::SPAN;
     const STEP: usize = E::TILE;
-    const FILTER: FilterMatrix = alternate::<E, O>();
+    const FILTER: FilterMatrix = pair::filters::<E, O>([0, 1], 2);
 
     #[inline(always)]
     unsafe fn input<S: Simd>(x: [S; LINE]) -> [S; LINE] {

@@ -88,32 +88,6 @@ pub(crate) unsafe fn line<S: Simd, const LENGTH: usize>(values: [S; LENGTH]) -> 
     line
 }
 
-/// The products of two transforms, one after the other.
-///
-/// # Safety
-/// As for the functions of [`Simd`].
-#[inline(always)]
-pub(crate) unsafe fn join<S: Simd, A: Transform, B: Transform>(
-    first: [S; LINE],
-    second: [S; LINE],
-) -> [S; LINE] {
-    let mut joined = first;
-    joined[A::SIDE..A::SIDE + B::SIDE].copy_from_slice(&second[..B::SIDE]);
-    joined
-}
-
-/// What [`join`] joined, those of the second as a line of its own.
-///
-/// # Safety
-/// As for the functions of [`Simd`].
-#[inline(always)]
-pub(crate) unsafe fn second_half<S: Simd, A: Transform, B: Transform>(joined: [S; LINE]) -> [S; LINE] {
-    // SAFETY: the caller's promise.
-    let mut second = [unsafe { S::zero() }; LINE];
-    second[..B::SIDE].copy_from_slice(&joined[A::SIDE..A::SIDE + B::SIDE]);
-    second
-}
-
 /// Four outputs of three taps.
 #[derive(Clone, Copy)]
 pub(crate) struct FourOfThree;
