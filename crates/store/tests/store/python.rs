@@ -70,6 +70,35 @@ for consolidated in [None, False, True]:
 }
 
 #[test]
+fn a_store_that_zarr_python_wrote_reads_as_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, theirs) = (folder.path().join("a.zarr"), folder.path().join("b.zarr"));
+    write_toy(&root, &toy_plan(7, 3));
+    let script = r"
+import warnings
+# Zarr's own words about text, which has no specification yet.
+warnings.simplefilter('ignore')
+there = zarr.open_group(sys.argv[1], mode='r')
+zarr.create_group(sys.argv[2], attributes=there.attrs.asdict())
+for path, member in there.members(max_depth=None):
+    if isinstance(member, zarr.Array):
+        zarr.from_array(sys.argv[2], data=member, name=path)
+zarr.consolidate_metadata(sys.argv[2])
+";
+    if python(&["zarr"], script, &[&root, &theirs]).is_none() {
+        return;
+    }
+    let (ours, theirs) = (Store::open(&root).unwrap(), Store::open(&theirs).unwrap());
+    assert_eq!((theirs.about(), theirs.labels()), (ours.about(), ours.labels()));
+    assert_eq!((theirs.image_ids(), theirs.readout()), (ours.image_ids(), ours.readout()));
+    for area in ["it", "v2"] {
+        let read =
+            |store: &Store| store.trajectories(area, Spatial::Flatten).unwrap().read_images(0..7).unwrap();
+        assert_eq!(read(&theirs), read(&ours), "{area}");
+    }
+}
+
+#[test]
 fn zarr_python_notices_a_flipped_byte() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("a.zarr");
