@@ -29,12 +29,12 @@ class MissingPackage(RedynError, ImportError):
     """An optional package is not installed."""
 
 
-def need(package: str, purpose: str) -> ModuleType:
-    """Import an optional package, or say in one sentence that it is missing."""
+def need(package: str, purpose: str, install: str | None = None) -> ModuleType:
+    """Import an optional package, or say in one sentence that it is missing and what pip is to install."""
     import importlib
 
     try:
         return importlib.import_module(package)
     except ImportError as error:
         name = package.partition(".")[0]
-        raise MissingPackage(f"{purpose} needs {name}: {error}", f"pip install {name}") from None
+        raise MissingPackage(f"{purpose} needs {name}: {error}", f"pip install {install or name}") from None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def bar(what: str, total: int, shown: bool | None) -> Iterator[Callable[[int], None] | None]:
+def bar(what: str, total: int, shown: bool | None, unit: str = "image") -> Iterator[Callable[[int], None] | None]:
     """Something to call with the number of pieces done, or None where nobody looks.
 
     `shown`: True always shows a bar, False never, None where a person looks.
@@ -18,7 +18,7 @@ def bar(what: str, total: int, shown: bool | None) -> Iterator[Callable[[int], N
         return
     # A notebook's stream is no terminal; its bars are shown all the same.
     disable = False if shown or inside else None
-    with tqdm(total=total, desc=what, unit="image", leave=False, delay=0.5, disable=disable) as drawn:
+    with tqdm(total=total, desc=what, unit=unit, leave=False, delay=0.5, disable=disable) as drawn:
 
         def told(done: int) -> None:
             drawn.total = max(drawn.total, done)

@@ -122,20 +122,32 @@ def analyze(
     `redyn data properties`. Which trajectories belong together they say themselves. Further choices are
     those of each analysis.
     """
-    views = _views(trajectories)
-    options = options_of(choices)
-    given = {
-        "jacobians": [jacobians] if isinstance(jacobians, (str, os.PathLike)) else list(jacobians),
-        "properties": properties,
-    }
+    views = views_of(trajectories)
+    return examined(views, asked_of(only, jacobians, properties), options_of(choices), (), progress)
+
+
+def asked_of(
+    only: Sequence[str],
+    jacobians: Sequence[str | os.PathLike[str]],
+    properties: str | os.PathLike[str] | None,
+) -> dict[str, Any]:
+    """What is analysed, with what beside the trajectories."""
+    files = [jacobians] if isinstance(jacobians, (str, os.PathLike)) else list(jacobians)
+    return {"only": list(only), "jacobians": files, "properties": properties}
+
+
+def examined(
+    views: list[_redyn.View], asked: dict[str, Any], options: str, known: Sequence[str], progress: bool | None
+) -> Results:
+    """Analyse trajectories of which some rows may be known."""
     with bar("analyze", sum(len(view.labels()) for view in views), progress) as told:
-        examined, notes = _redyn.examine(views, list(only), given, options, told)
-    results = Results(examined)
+        found, notes = _redyn.examine(views, asked, options, list(known), told)
+    results = Results(found)
     # What the data do not allow is in the results; all else is news.
-    known = [one.reason for left in results.omitted.values() for one in left]
+    left_out = [one.reason for left in results.omitted.values() for one in left]
     for note in notes:
-        if not any(reason in note for reason in known):
-            warnings.warn(note, stacklevel=2)
+        if not any(reason in note for reason in left_out):
+            warnings.warn(note, stacklevel=3)
     return results
 
 
@@ -146,7 +158,7 @@ def claims(
     **choices: Unpack[Choices],
 ) -> Claims:
     """Hold trajectories against the published claims: holds, reversed or undecided."""
-    views = _views(trajectories)
+    views = views_of(trajectories)
     options = options_of(choices)
     with bar("claims", sum(len(view.labels()) for view in views), progress) as told:
         found = json.loads(_redyn.judge(views, options, told))
@@ -168,7 +180,8 @@ def report(
     return results.report(path, title)
 
 
-def _views(trajectories: Trajectories | Iterable[Trajectories]) -> list[_redyn.View]:
+def views_of(trajectories: Trajectories | Iterable[Trajectories]) -> list[_redyn.View]:
+    """What is beneath trajectories that are given, at least one."""
     several = trajectories if isinstance(trajectories, Iterable) else [trajectories]
     views = [view_of(one) for one in several]
     if not views:

@@ -54,7 +54,8 @@ pub use args::Cli;
 pub use brain_axes::BrainAxes;
 pub use brains::{brain_rdms, read_brains};
 pub use commands::{
-    Analyzed, Areas, Claims, Feedforward, How, analyze_opened, compare_opened, judge, judged_tables, run,
+    Analyzed, Areas, Claims, Feedforward, How, analyze_opened, compare_opened, judge, judged_tables,
+    parts_of, run,
 };
 pub use console::Console;
 pub use failure::Failure;

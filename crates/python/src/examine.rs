@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use pyo3::prelude::*;
-use redyn::analysis::{Between, Finding, Selection, Table};
-use redyn::{Analyzed, Console, Failure, How, Opened, PropertyTable, analyze_opened, judged_tables};
+use redyn::analysis::{Between, Finding, KnownRows, Options, Part, Parts, Selection, Table};
+use redyn::core::Shard;
+use redyn::{
+    Analyzed, Console, Failure, How, Opened, PropertyTable, analyze_opened, judged_tables, parts_of,
+};
 use serde_json::json;
 
 use crate::analyses::options_of;
+use crate::errors::raised;
 use crate::view::View;
 use crate::work::{Task, detached};
 
@@ -16,38 +20,79 @@ use crate::work::{Task, detached};
 #[pyclass(frozen, module = "redyn._redyn")]
 pub(crate) struct Examined(Arc<Analyzed>);
 
-/// Files beside the trajectories.
+/// Which analyses, with what beside the trajectories.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct Given {
+pub(crate) struct Asked {
+    only: Vec<String>,
     jacobians: Vec<PathBuf>,
     properties: Option<PathBuf>,
 }
 
-/// Analyze trajectories; gives what was found and what is to be told of it.
+impl Asked {
+    fn how<T>(
+        &self,
+        options: &Options,
+        known: Option<&dyn KnownRows>,
+        act: impl FnOnce(&How) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let only: Vec<&str> = self.only.iter().map(String::as_str).collect();
+        let properties = self.properties.as_deref().map(PropertyTable::read).transpose()?;
+        act(&How {
+            selection: if only.is_empty() { Selection::All } else { Selection::Named(&only) },
+            properties: properties.as_ref(),
+            jacobians: &self.jacobians,
+            known,
+            ..How::of(options)
+        })
+    }
+}
+
+/// Analyze trajectories, some of whose rows may be known: what [`rows`] gave for each of several shards.
+/// Gives what was found and what is to be told of it.
 #[pyfunction]
-#[pyo3(signature = (views, only, given, options, told))]
+#[pyo3(signature = (views, asked, options, known, told))]
 pub(crate) fn examine(
     py: Python<'_>,
     views: Vec<Py<View>>,
-    only: Vec<String>,
-    given: Given,
+    asked: Asked,
     options: &str,
+    known: Vec<String>,
     told: Option<Bound<'_, PyAny>>,
 ) -> PyResult<(Examined, Vec<String>)> {
     let (options, stores) = (options_of(py, options)?, opened(&views));
     let (analyzed, notes) = detached(py, told.as_ref(), move |task| {
-        let only: Vec<&str> = only.iter().map(String::as_str).collect();
-        let properties = given.properties.as_deref().map(PropertyTable::read).transpose()?;
-        let how = How {
-            selection: if only.is_empty() { Selection::All } else { Selection::Named(&only) },
-            properties: properties.as_ref(),
-            jacobians: &given.jacobians,
-            ..How::of(&options)
+        let unreadable = |error: serde_json::Error| {
+            Failure::user(format!("rows cannot be read: {error}"), "read them with the same version of redyn")
         };
-        heard(task, |console| analyze_opened(&stores, &how, console))
+        let parts = known.iter().map(|text| serde_json::from_str::<Vec<Part>>(text).map_err(unreadable));
+        let parts: Parts = parts.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let examine = |how: &How| heard(task, |console| analyze_opened(&stores, how, console));
+        asked.how(&options, Some(&parts).filter(|_| !known.is_empty()).map(|parts| parts as _), examine)
     })?;
     Ok((Examined(Arc::new(analyzed)), notes))
+}
+
+/// Read the rows that analyses begin with, of one of `of` shards; gives them as JSON.
+#[pyfunction]
+#[pyo3(signature = (views, asked, options, shard, of))]
+pub(crate) fn rows(
+    py: Python<'_>,
+    views: Vec<Py<View>>,
+    asked: Asked,
+    options: &str,
+    shard: usize,
+    of: usize,
+) -> PyResult<String> {
+    let (options, stores) = (options_of(py, options)?, opened(&views));
+    let none =
+        || raised(py, &Failure::user(format!("there is no shard {shard} of {of}"), "they count from 0"));
+    let shard = Shard::new(shard, of).ok_or_else(none)?;
+    detached(py, None, move |task| {
+        let read = |how: &How| heard(task, |console| parts_of(&stores, how, shard, console));
+        let (parts, _) = asked.how(&options, None, read)?;
+        Ok(serde_json::to_string(&parts).expect("plain data"))
+    })
 }
 
 /// Hold trajectories against the published claims; gives verdicts and tables as JSON.

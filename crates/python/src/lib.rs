@@ -25,7 +25,7 @@ mod _redyn {
     #[pymodule_export]
     use crate::compare::{compare, rdms};
     #[pymodule_export]
-    use crate::examine::{Examined, examine, judge};
+    use crate::examine::{Examined, examine, judge, rows};
     #[pymodule_export]
     use crate::program::main;
     #[pymodule_export]

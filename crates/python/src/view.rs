@@ -128,7 +128,7 @@ impl View {
             "epoch": about.epoch, "seed": about.seed, "digest": about.digest,
             "n_images": about.n_images, "n_steps": about.n_steps, "n_units": about.n_units,
             "classes": about.classes, "time": about.time, "has_readout": about.readout.is_some(), "is_judged": self.recording.is_judged(),
-            "areas": areas, "path": self.path,
+            "areas": areas, "path": self.path, "spatial": self.spatial,
         })
         .to_string())
     }

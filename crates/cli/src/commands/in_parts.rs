@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Instant;
 
-use redyn_analysis::{Error, Run, Subject, runs};
+use redyn_analysis::{Error, Part, Run, Subject, runs};
 use redyn_core::{Shard, Stop};
 
 use super::analyze::{How, asked, finish};
@@ -64,6 +64,17 @@ pub(super) fn merge(out: &Path, console: &Console) -> Result<(), Failure> {
     asked(&args, Some(&parts), |how| {
         with_networks(&stores, how, |networks| Ok(parts.complete(&runs(networks.subjects, Shard::WHOLE))?))?;
         finish(&stores, how, &args, parts.command().to_vec(), console)
+    })
+}
+
+/// The rows of a shard, for whoever brings them together without a disk.
+///
+/// # Errors
+/// As [`analyze_opened`](crate::analyze_opened).
+pub fn parts_of(stores: &[Opened], how: &How, shard: Shard, console: &Console) -> Result<Vec<Part>, Failure> {
+    with_networks(stores, how, |networks| {
+        let mine = runs(networks.subjects, shard);
+        Ok(mine.iter().map(|run| run.read(how.options.memory, &console.stop)).collect::<Result<_, _>>()?)
     })
 }
 

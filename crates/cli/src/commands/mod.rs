@@ -26,6 +26,7 @@ pub(crate) mod unroll;
 pub(crate) use analyze::analyze;
 pub use analyze::{Analyzed, Claims, Feedforward, How, analyze_opened};
 pub use compare::{Areas, compare_opened};
+pub use in_parts::parts_of;
 pub use judge::{judge, judged_tables};
 pub(crate) use report::report;
 
