@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::categories::distribution::{QUANTILES, Ridges, moments};
 use crate::categories::products::Varied;
-use crate::categories::prototypes::{Prototypes, Staged};
+use crate::categories::along::Along;
+use crate::categories::prototypes::Prototypes;
+use crate::categories::staged::Staged;
 use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::estimate::quantile;
 use crate::resample::{Draws, estimates, resample};
@@ -76,12 +78,11 @@ impl Analysis for CategoryOrthogonality {
                 continue;
             };
             n_pairs = prototypes.classes.len() * (prototypes.classes.len() - 1) / 2;
-            let twin = untrained(material, stage, states[0])?;
-            stages.push(OrthogonalityStage {
-                stage,
-                trained: orthogonality(material, prototypes),
-                untrained: twin.as_ref().map(|twin| orthogonality(material, twin)),
-            });
+            let trained = orthogonality(material, &material.staged(stage), prototypes)?;
+            let untrained = untrained(material, stage, states[0])?
+                .map(|(staged, twin)| orthogonality(material, &staged, &twin))
+                .transpose()?;
+            stages.push(OrthogonalityStage { stage, trained, untrained });
         }
         if n_pairs == 0 {
             notes.push("a single class has no distances to others".into());
@@ -133,24 +134,35 @@ impl Analysis for CategoryOrthogonality {
     }
 }
 
-/// Prototypes of the untrained twin, where there is one and its stage has directions.
-pub(crate) fn untrained(material: &Material, stage: Stage, base: usize) -> Result<Option<Prototypes>, Error> {
+/// A stage of the untrained twin with its prototypes, where there is one and the stage has directions.
+pub(crate) fn untrained<'a>(
+    material: &Material<'a>,
+    stage: Stage,
+    base: usize,
+) -> Result<Option<(Staged<'a>, Prototypes)>, Error> {
     let Some(twin) = material.untrained_trajectories else { return Ok(None) };
-    Prototypes::read(&Staged::new(twin, stage, material.reads()), base, material.options.memory)
+    let staged = Staged::new(twin, stage, material.reads());
+    let prototypes = Prototypes::read(&staged, base, material.options.memory)?;
+    Ok(prototypes.map(|prototypes| (staged, prototypes)))
 }
 
 /// Per step: mean, deviation, share nearly orthogonal, then the quantiles.
-pub(crate) fn orthogonality_draws(material: &Material, prototypes: &Prototypes) -> Vec<Option<Draws>> {
+pub(crate) fn orthogonality_draws(
+    material: &Material,
+    staged: &Staged,
+    prototypes: &Prototypes,
+) -> Result<Vec<Option<Draws>>, Error> {
     let n_statistics = 3 + QUANTILES.len();
     let sizes = vec![prototypes.n_images(); n_statistics * prototypes.n_steps];
     let near = material.options.categories.near;
-    resample(material.replicates(), &sizes, |multiplicities| {
-        prototypes.weighted(multiplicities).map(|products| {
+    let along = Along::read(prototypes, staged, material.options.memory)?;
+    Ok(resample(material.replicates(), &sizes, |multiplicities| {
+        along.weighted(multiplicities).map(|products| {
             let by_step: Vec<Vec<Option<f64>>> =
                 (0..prototypes.n_steps).map(|step| statistics(&products, step, near)).collect();
             (0..n_statistics).flat_map(|which| by_step.iter().map(move |found| found[which])).collect()
         })
-    })
+    }))
 }
 
 fn statistics(products: &Varied, step: usize, near: f64) -> Vec<Option<f64>> {
@@ -166,17 +178,21 @@ fn statistics(products: &Varied, step: usize, near: f64) -> Vec<Option<f64>> {
     [mean, deviation, share].into_iter().chain(quantiles).map(Some).collect()
 }
 
-fn orthogonality(material: &Material, prototypes: &Prototypes) -> Orthogonality {
+fn orthogonality(
+    material: &Material,
+    staged: &Staged,
+    prototypes: &Prototypes,
+) -> Result<Orthogonality, Error> {
     let n_steps = prototypes.n_steps;
-    let drawn = orthogonality_draws(material, prototypes);
+    let drawn = orthogonality_draws(material, staged, prototypes)?;
     let all = estimates(&drawn, material.options.uncertainty.level);
     let mut series = all.chunks_exact(n_steps).map(<[_]>::to_vec);
     let mut next = || series.next().unwrap_or_default();
     let (mean, deviation, near) = (next(), next(), next());
+    let quantiles = QUANTILES.iter().map(|_| next()).collect();
     let spread =
         (0..n_steps).map(|step| prototypes.products.still().distances(step).into_iter().flatten().collect());
-    let spread = Ridges::of(spread.collect());
-    Orthogonality { mean, deviation, near, quantiles: QUANTILES.iter().map(|_| next()).collect(), spread }
+    Ok(Orthogonality { mean, deviation, near, quantiles, spread: Ridges::of(spread.collect()) })
 }
 
 #[cfg(test)]

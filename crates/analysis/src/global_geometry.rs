@@ -9,6 +9,7 @@ use self::exchange::exchanged;
 use self::plane::plane;
 use crate::categories::distribution::Ridges;
 use crate::categories::products::Varied;
+use crate::categories::along::Along;
 use crate::categories::prototypes::Prototypes;
 use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::resample::{Draws, estimates, p_value, resample};
@@ -198,12 +199,18 @@ pub(crate) struct GlobalDraws {
 }
 
 impl GlobalDraws {
-    pub(crate) fn of(material: &Material, prototypes: &Prototypes, [base, after]: [usize; 2]) -> Self {
+    pub(crate) fn of(
+        material: &Material,
+        stage: Stage,
+        prototypes: &Prototypes,
+        [base, after]: [usize; 2],
+    ) -> Result<Self, Error> {
         let (n_steps, n_classes) = (prototypes.n_steps, prototypes.classes.len());
         let mut sizes = vec![prototypes.n_images(); 5 * n_steps];
         sizes.extend(&prototypes.sizes);
+        let along = Along::read(prototypes, &material.staged(stage), material.options.memory)?;
         let mut all = resample(material.replicates(), &sizes, |multiplicities| {
-            prototypes.weighted(multiplicities).map(|products| {
+            along.weighted(multiplicities).map(|products| {
                 let mut found = statistics(&products, n_steps, n_classes, base);
                 found.extend((0..n_classes).map(|k| products.shift_from_base(after, k)));
                 found
@@ -214,14 +221,14 @@ impl GlobalDraws {
             let rest = all.split_off(n_steps);
             std::mem::replace(&mut all, rest)
         };
-        Self {
+        Ok(Self {
             shift_from_base: next(),
             shift_from_previous: next(),
             between_percent: next(),
             rho_from_base: next(),
             rho_from_previous: next(),
             by_class,
-        }
+        })
     }
 }
 
@@ -278,7 +285,7 @@ fn global(
 ) -> Result<GlobalStage, Error> {
     let [base, after] = states;
     let compared = base < after;
-    let drawn = GlobalDraws::of(material, prototypes, states);
+    let drawn = GlobalDraws::of(material, stage, prototypes, states)?;
     let series = |draws: &[Option<Draws>]| estimates(draws, material.options.uncertainty.level);
     let (shift_from_base, between_percent) = (series(&drawn.shift_from_base), series(&drawn.between_percent));
     let rho_from_base = series(&drawn.rho_from_base);

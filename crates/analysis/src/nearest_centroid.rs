@@ -107,7 +107,7 @@ fn centroid_draws(material: &Material, prototypes: &Prototypes, centroid: Centro
     let mut sizes = vec![0; prototypes.n_steps];
     for image in 0..prototypes.n_images() {
         for (step, size) in sizes.iter_mut().enumerate() {
-            if let Some(own) = is_own(prototypes, image, step, centroid) {
+            if let Some(own) = prototypes.nearest_is_own(image, step, centroid) {
                 sums.add_to_mean(image, step, f64::from(u8::from(own)));
                 *size += 1;
             }
@@ -115,34 +115,6 @@ fn centroid_draws(material: &Material, prototypes: &Prototypes, centroid: Centro
     }
     draws(material.replicates(), &sizes, &sums, means)
 }
-
-/// Whether the nearest prototype is the own one; `None` where image or own prototype is zero or
-/// absent.
-pub(crate) fn is_own(prototypes: &Prototypes, image: usize, step: usize, centroid: Centroid) -> Option<bool> {
-    let (own, along, square) =
-        (prototypes.place[image], prototypes.along(image, step), prototypes.square(image, step));
-    let whole = |class: usize| {
-        let length = prototypes.products.square(step, class).sqrt();
-        (length > 0.0).then(|| along[class] / length)
-    };
-    // The length of the image is the same for all and left out; so is a factor n − 1.
-    let left_out = || {
-        let n = prototypes.sizes[own] as f64;
-        let rest = n * n * prototypes.products.square(step, own) - 2.0 * n * along[own] + square;
-        let alone = n < 2.0 || rest <= ALIKE * n * n * prototypes.products.square(step, own);
-        (!alone).then(|| (n * along[own] - square) / rest.sqrt())
-    };
-    let near = (square > 0.0)
-        .then_some(())
-        .and_then(|()| if centroid == Centroid::Whole { whole(own) } else { left_out() })?;
-    let nearer = |class: usize| {
-        whole(class).is_some_and(|other| if class < own { other >= near } else { other > near })
-    };
-    Some(!(0..along.len()).any(|class| class != own && nearer(class)))
-}
-
-/// A sum of others this small beside that of all is rounding.
-const ALIKE: f64 = 1e-12;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,8 @@
 //!
 //! A product of two f32 values is exact in f64, so only the order of additions decides the
 //! bits of a result, and here it depends on nothing but the number of units. Products of f64
-//! values are rounded, so they are never fused with the sum that follows.
+//! values are rounded unless they are fused with the sum that follows: those of [`Panels`] are
+//! fused on every processor, all others on none.
 
 use std::marker::PhantomData;
 
@@ -68,7 +69,7 @@ const TILE: usize = 6;
 
 /// What products are formed of.
 pub(crate) trait Factor: Copy + Into<f64> {
-    /// Whether the product of two is exact in f64, so that fusing it with a sum changes no bit.
+    /// Whether the product of two is exact in f64, so that a processor may fuse it with a sum or not.
     const EXACT: bool;
 }
 
@@ -107,7 +108,7 @@ impl<T: Factor> Panels<T> {
     ///
     /// # Shapes
     /// - `vectors`: `[vector, unit]`, standard layout
-    pub(crate) fn products(&self, vectors: &[T]) -> Vec<f64> {
+    pub(crate) fn products<V: Factor>(&self, vectors: &[V]) -> Vec<f64> {
         let mut products = vec![0.0; vectors.len() / self.n_units * self.n_rows];
         Arch::new().dispatch(Products { panels: self, vectors, into: &mut products });
         products
@@ -115,22 +116,22 @@ impl<T: Factor> Panels<T> {
 
     /// Products of a tile of vectors: `[R, unit]` to `[R, row]`.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize>(&self, simd: S, tile: &[f64], products: &mut [f64]) {
+    fn tile<V: Factor, S: Simd, const R: usize>(&self, simd: S, tile: &[f64], products: &mut [f64]) {
         let mut values = &self.values[..];
         for (first, width) in panels(self.n_rows, S::F64_LANES) {
             let (panel, rest) = values.split_at(self.n_units * width);
             values = rest;
             if width == S::F64_LANES {
-                self.panel::<S, R, 1>(simd, panel, tile, first, products);
+                self.panel::<V, S, R, 1>(simd, panel, tile, first, products);
             } else {
-                self.panel::<S, R, 2>(simd, panel, tile, first, products);
+                self.panel::<V, S, R, 2>(simd, panel, tile, first, products);
             }
         }
     }
 
     /// The rows from `first` on that one panel of `N` registers holds.
     #[inline(always)]
-    fn panel<S: Simd, const R: usize, const N: usize>(
+    fn panel<V: Factor, S: Simd, const R: usize, const N: usize>(
         &self,
         simd: S,
         panel: &[f64],
@@ -146,10 +147,10 @@ impl<T: Factor> Panels<T> {
             for at in 0..R {
                 let value = simd.splat_f64s(vectors[at][unit]);
                 for n in 0..N {
-                    sums[at][n] = if T::EXACT {
+                    sums[at][n] = if T::EXACT && V::EXACT {
                         simd.mul_add_e_f64s(weights[n], value, sums[at][n])
                     } else {
-                        simd.add_f64s(simd.mul_f64s(weights[n], value), sums[at][n])
+                        simd.mul_add_f64s(weights[n], value, sums[at][n])
                     };
                 }
             }
@@ -186,13 +187,13 @@ impl WithSimd for Lanes {
     }
 }
 
-struct Products<'a, T> {
+struct Products<'a, T, V> {
     panels: &'a Panels<T>,
-    vectors: &'a [T],
+    vectors: &'a [V],
     into: &'a mut [f64],
 }
 
-impl<T: Factor> WithSimd for Products<'_, T> {
+impl<T: Factor, V: Factor> WithSimd for Products<'_, T, V> {
     type Output = ();
 
     #[inline(always)]
@@ -203,13 +204,13 @@ impl<T: Factor> WithSimd for Products<'_, T> {
         for (vectors, products) in tiles {
             wide.iter_mut().zip(vectors).for_each(|(wide, &value)| *wide = value.into());
             if vectors.len() == TILE * n_units {
-                self.panels.tile::<S, TILE>(simd, &wide, products);
+                self.panels.tile::<V, S, TILE>(simd, &wide, products);
             } else {
                 let n = vectors.len() / n_units;
                 for (vector, products) in
                     wide.chunks_exact(n_units).zip(products.chunks_exact_mut(n_rows)).take(n)
                 {
-                    self.panels.tile::<S, 1>(simd, vector, products);
+                    self.panels.tile::<V, S, 1>(simd, vector, products);
                 }
             }
         }
@@ -255,7 +256,7 @@ mod tests {
             for (index, &product) in products.iter().enumerate() {
                 let (vector, row) = (index / n_rows, index % n_rows);
                 let plain = (0..n_units).fold(0.0, |sum, unit| {
-                    sum + weight[row * n_units + unit] * vectors[vector * n_units + unit]
+                    weight[row * n_units + unit].mul_add(vectors[vector * n_units + unit], sum)
                 });
                 assert_eq!(product, plain);
             }

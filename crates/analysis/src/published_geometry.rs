@@ -5,10 +5,10 @@
 
 use crate::categories::Stage;
 use crate::categories::distribution::moments;
-use crate::categories::prototypes::{Prototypes, Staged};
+use crate::categories::prototypes::Prototypes;
+use crate::categories::staged::Staged;
 use crate::global_geometry::statistics;
 use crate::judge::Individual;
-use crate::nearest_centroid::is_own;
 use crate::published::Compared;
 use crate::{Centroid, Error, Material};
 
@@ -202,7 +202,7 @@ fn top(material: &Material, k: usize, step: usize) -> Result<f64, Error> {
 /// Nearest-centroid accuracy in percent, each image part of its own centroid.
 fn centroid(material: &Material, stage: Stage, step: usize) -> Result<Option<f64>, Error> {
     let Some(prototypes) = material.prototypes(stage)? else { return Ok(None) };
-    let own = (0..prototypes.n_images()).filter_map(|n| is_own(prototypes, n, step, Centroid::Whole));
+    let own = (0..prototypes.n_images()).filter_map(|n| prototypes.nearest_is_own(n, step, Centroid::Whole));
     Ok(crate::resample::mean(own.map(|own| if own { 100.0 } else { 0.0 })))
 }
 

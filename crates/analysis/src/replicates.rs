@@ -62,7 +62,7 @@ impl Strata {
 /// The replicates that every statistic of a network is resampled by.
 pub(crate) struct Replicates {
     strata: Strata,
-    n_images: usize,
+    pub(crate) n_images: usize,
     /// None where resampling cannot change anything.
     pub(crate) count: usize,
     pub(crate) uncertainty: Uncertainty,

@@ -128,9 +128,13 @@ pub(crate) fn draws(
     sums: &Sums,
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
-    resample(replicates, sizes, |multiplicities| {
+    let of_lane = |all: &[[f64; LANES]], lane: usize| {
+        statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>())
+    };
+    let values = of_lane(&sums.of(&replicates.everyone()), 0);
+    with_values(values, replicates, sizes, |multiplicities| {
         let all = sums.of(multiplicities);
-        std::array::from_fn(|lane| statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>()))
+        std::array::from_fn(|lane| of_lane(&all, lane))
     })
 }
 
@@ -140,7 +144,8 @@ pub(crate) fn draws_by_weights(
     sizes: &[usize],
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
-    resample(replicates, sizes, |multiplicities| {
+    let values = statistics(&vec![1.0; replicates.n_images]);
+    with_values(values, replicates, sizes, |multiplicities| {
         let weights = |lane: usize| multiplicities.iter().map(move |times| f64::from(times[lane]));
         std::array::from_fn(|lane| statistics(&weights(lane).collect::<Vec<_>>()))
     })
@@ -153,16 +158,26 @@ pub(crate) fn resample(
     statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
 ) -> Vec<Option<Draws>> {
     let [values, ..] = statistics(&replicates.everyone());
+    with_values(values, replicates, sizes, statistics)
+}
+
+/// Values of all images, and what they are in every replicate.
+fn with_values(
+    values: Vec<Option<f64>>,
+    replicates: &Replicates,
+    sizes: &[usize],
+    statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
+) -> Vec<Option<Draws>> {
     let mut found: Vec<Vec<Option<f64>>> = (0..replicates.n_bundles())
         .into_par_iter()
         .flat_map_iter(|bundle| statistics(&replicates.bundle(bundle)))
         .collect();
     found.truncate(replicates.count);
-    let of = |index: usize| {
+    let of = |(index, value): (usize, Option<f64>)| {
         let replicates = found.iter().map(|replicate| replicate[index]).collect();
-        Some(Draws { value: values[index]?, n: sizes[index], replicates })
+        Some(Draws { value: value?, n: sizes[index], replicates })
     };
-    (0..values.len()).map(of).collect()
+    values.into_iter().enumerate().map(of).collect()
 }
 
 /// Share of a null distribution at least as large as what was observed, `(b + 1) / (m + 1)`

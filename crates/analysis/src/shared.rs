@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use crate::categories::Stage;
 use crate::categories::pairwise::Pairwise;
-use crate::categories::prototypes::{Prototypes, Staged};
+use crate::categories::prototypes::Prototypes;
+use crate::categories::staged::Staged;
 use crate::contrast::{Contrast, contrast};
 use crate::patterns::NetworkPatterns;
 use crate::replicates::Replicates;

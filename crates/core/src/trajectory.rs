@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Diagnose, Hierarchy};
 
+/// Scores summed side by side, so that none waits for another; each in the order of the units.
+const SIDE_BY_SIDE: usize = 8;
+
 /// A linear readout, `argmax_k (W r + b)_k`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Readout {
@@ -24,16 +27,27 @@ impl Readout {
     /// - `representation`: `[unit]`
     /// - returns: `[class]`
     pub fn scores(&self, representation: &ArrayView1<f32>) -> Array1<f64> {
-        Array1::from_shape_fn(self.weight.nrows(), |class| {
-            let product: f64 = self
-                .weight
-                .row(class)
-                .iter()
-                .zip(representation)
-                .map(|(&w, &r)| f64::from(w) * f64::from(r))
-                .sum();
-            product + self.bias.as_ref().map_or(0.0, |bias| f64::from(bias[class]))
-        })
+        let (n_classes, n_units) = self.weight.dim();
+        let (weight, representation) = (self.weight.as_standard_layout(), representation.as_standard_layout());
+        let weight = weight.as_slice().expect("in standard layout");
+        let representation = representation.as_slice().expect("in standard layout");
+        let mut scores = Vec::with_capacity(n_classes.next_multiple_of(SIDE_BY_SIDE));
+        for first in (0..n_classes).step_by(SIDE_BY_SIDE) {
+            let row = |at: usize| &weight[(first + at).min(n_classes - 1) * n_units..][..n_units];
+            let rows: [&[f32]; SIDE_BY_SIDE] = std::array::from_fn(row);
+            let mut sums = [0.0; SIDE_BY_SIDE];
+            for (unit, &value) in representation.iter().enumerate() {
+                for (sum, row) in sums.iter_mut().zip(rows) {
+                    *sum += f64::from(row[unit]) * f64::from(value);
+                }
+            }
+            scores.extend(sums);
+        }
+        scores.truncate(n_classes);
+        for (score, &bias) in scores.iter_mut().zip(self.bias.iter().flatten()) {
+            *score += f64::from(bias);
+        }
+        Array1::from_vec(scores)
     }
 
     /// Check the readout against the data it is to read.

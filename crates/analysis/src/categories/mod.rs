@@ -6,11 +6,14 @@
 //!
 //! Reference: Luo, Alvarez & Konkle (2026), Geometric Dynamics Across Recurrent Vision Models.
 
+pub(crate) mod along;
 pub(crate) mod distribution;
 pub(crate) mod mixed_model;
+mod nearest;
 pub(crate) mod pairwise;
 pub(crate) mod products;
 pub(crate) mod prototypes;
+pub(crate) mod staged;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::prototypes::Staged;
+use super::staged::Staged;
 use crate::numeric::{Panels, dot};
 use crate::{Error, Material};
 

@@ -44,17 +44,19 @@ impl Geometry {
         for stage in Stage::ALL {
             let Some(prototypes) = material.prototypes(stage)? else { continue };
             let n_steps = prototypes.n_steps;
-            let mut orthogonality = orthogonality_draws(material, prototypes);
+            let mut orthogonality = orthogonality_draws(material, &material.staged(stage), prototypes)?;
             // A single state is read once: it stands as the one after.
             let last = orthogonality[after].take();
             let distance = [orthogonality[base].take(), last];
-            let twin = untrained(material, stage, base)?;
-            let untrained = twin.and_then(|twin| orthogonality_draws(material, &twin)[after].take());
+            let untrained = match untrained(material, stage, base)? {
+                Some((staged, twin)) => orthogonality_draws(material, &staged, &twin)?[after].take(),
+                None => None,
+            };
             let rdm = prototypes.products.still().distances(after).into_iter().collect();
             let mut found = StageGeometry { distance, rdm, untrained, ..StageGeometry::default() };
             if base < after {
                 let mut local = local_draws(material, prototypes, base);
-                let mut global = GlobalDraws::of(material, prototypes, states);
+                let mut global = GlobalDraws::of(material, stage, prototypes, states)?;
                 found.cluster = local[n_steps + after].take();
                 found.cluster_percent = local[2 * n_steps + after].take();
                 found.shift = global.shift_from_base[after].take();

@@ -102,9 +102,9 @@ fn mid_ranks(values: &[f64], weights: &[f64], order: &[u32]) -> Vec<f64> {
 
 /// Positions in ascending order of their values.
 pub(super) fn ascending(values: &[f64]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..values.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]).then(a.cmp(&b)));
-    order
+    let mut order: Vec<(f64, u32)> = values.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order.into_iter().map(|(_, at)| at).collect()
 }
 
 /// The pairs that stand in a resampled set of items, and how often.
@@ -135,13 +135,12 @@ impl PairWeights {
         pairs_of
     }
 
-    fn values(&self, rdm: &[f64]) -> Vec<f64> {
-        self.present.iter().map(|&at| rdm[at as usize]).collect()
-    }
-
-    /// The order of what is present, from the order of all.
-    fn order(&self, all: &[u32]) -> Vec<u32> {
-        all.iter().map(|&at| self.place[at as usize]).filter(|&place| place != ABSENT).collect()
+    /// What is present of an RDM, and its order from that of all.
+    fn seen(&self, rdm: &[f64], order: &[u32]) -> Seen {
+        Seen {
+            values: self.present.iter().map(|&at| rdm[at as usize]).collect(),
+            order: order.iter().map(|&at| self.place[at as usize]).filter(|&place| place != ABSENT).collect(),
+        }
     }
 }
 
@@ -168,19 +167,22 @@ impl<'a> Comparable<'a> {
     }
 
     pub(super) fn seen(&self, pairs: &PairWeights) -> Vec<Seen> {
-        let seen =
-            |(rdm, order): (&[f64], &Vec<u32>)| Seen { values: pairs.values(rdm), order: pairs.order(order) };
-        self.rdms.iter().zip(&self.orders).map(seen).collect()
+        self.rdms.iter().zip(&self.orders).map(|(rdm, order)| pairs.seen(rdm, order)).collect()
     }
 
     pub(super) fn standardised(&self, pairs: &PairWeights) -> Standardised {
-        let mut all = Standardised { vectors: Vec::new(), exist: Vec::new(), width: pairs.weights.len() };
-        for Seen { values, order } in self.seen(pairs) {
-            let vector = self.comparison.standardise(&values, &pairs.weights, &order);
-            all.exist.push(vector.is_some());
-            all.vectors.extend(vector.unwrap_or_else(|| vec![0.0; all.width]));
-        }
-        all
+        let width = pairs.weights.len();
+        let (mut vectors, mut exist) = (vec![0.0; self.rdms.len() * width], vec![false; self.rdms.len()]);
+        let one = |((rdm, order), (vector, exists)): ((&[f64], &Vec<u32>), (&mut [f64], &mut bool))| {
+            let Seen { values, order } = pairs.seen(rdm, order);
+            if let Some(found) = self.comparison.standardise(&values, &pairs.weights, &order) {
+                vector.copy_from_slice(&found);
+                *exists = true;
+            }
+        };
+        let all = self.rdms.values.par_chunks_exact(self.rdms.n_pairs()).zip(&self.orders);
+        all.zip(vectors.par_chunks_exact_mut(width.max(1)).zip(&mut exist)).for_each(one);
+        Standardised { vectors, exist, width }
     }
 
     /// How alike every RDM is to every later one, in the order of [`pairs`].

@@ -108,8 +108,13 @@ struct Gram {
 
 impl Gram {
     fn of(patterns: &[f64], n_units: usize) -> Self {
-        // In the order of the products above, so that equal patterns are at no distance.
-        let own = |pattern: &[f64]| pattern.iter().fold(0.0, |sum, value| sum + value * value);
+        // As the products above are formed, so that equal patterns are at no distance.
+        let own = |pattern: &[f64]| {
+            vectorised(
+                #[inline(always)]
+                || pattern.iter().fold(0.0, |sum, &value| f64::mul_add(value, value, sum)),
+            )
+        };
         Self {
             own: patterns.chunks_exact(n_units).map(own).collect(),
             above: products_above(patterns, n_units),
@@ -124,8 +129,10 @@ fn squared_distances(gram: &Gram, n_units: usize) -> Vec<f64> {
     pairs(gram.own.len()).zip(&gram.above).map(distance).collect()
 }
 
-/// Patterns multiplied with all that follow, before the next are taken.
+/// Patterns multiplied with all that follow, before the next are taken: at most so many, and of
+/// few patterns so few that every thread has some.
 const TILE: usize = 48;
+const SMALLEST_TILE: usize = 16;
 
 /// The product of every pattern with every later one, in the order of [`pairs`].
 ///
@@ -133,8 +140,10 @@ const TILE: usize = 48;
 /// - `patterns`: `[item, unit]`, flat
 pub(crate) fn products_above(patterns: &[f64], n_units: usize) -> Vec<f64> {
     let n_items = patterns.len() / n_units;
+    let of_a_thread = n_items.div_ceil(2 * rayon::current_num_threads());
+    let size = of_a_thread.next_multiple_of(SMALLEST_TILE).min(TILE);
     let tile = |first: usize| {
-        let rows = TILE.min(n_items - first);
+        let rows = size.min(n_items - first);
         let panels = Panels::new(&patterns[first * n_units..(first + rows) * n_units], rows, n_units);
         let products = panels.products(&patterns[first * n_units..]);
         let mut above = Vec::with_capacity(rows * (n_items - first));
@@ -143,7 +152,7 @@ pub(crate) fn products_above(patterns: &[f64], n_units: usize) -> Vec<f64> {
         }
         above
     };
-    let firsts: Vec<usize> = (0..n_items).step_by(TILE).collect();
+    let firsts: Vec<usize> = (0..n_items).step_by(size).collect();
     let mut all = Vec::with_capacity(n_pairs(n_items));
     firsts.into_par_iter().map(tile).collect::<Vec<_>>().iter().for_each(|tile| all.extend_from_slice(tile));
     all
@@ -254,7 +263,7 @@ mod tests {
     fn tiles_and_threads_change_no_bit() {
         let patterns = patterns(1, 130, 21, 5);
         let plain: Vec<f64> = pairs(130)
-            .map(|(i, j)| (0..21).fold(0.0, |sum, u| sum + patterns[i * 21 + u] * patterns[j * 21 + u]))
+            .map(|(i, j)| (0..21).fold(0.0, |sum, u| patterns[i * 21 + u].mul_add(patterns[j * 21 + u], sum)))
             .collect();
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use ndarray::parallel::prelude::*;
 use ndarray::{Array1, Array2, Array3, ArrayD, Axis, Dimension, Ix1, Ix2};
 use npyz::zip::ZipArchive;
 use redyn_core::{Hierarchy, Readout};
@@ -332,12 +333,15 @@ impl Arrays {
         let (n, n_steps, n_units) = (read.len_of(Axis(0)), tap.steps.len(), tap.n_units());
         let read = read.view().into_shape_with_order((n, n_steps, n_units));
         let read = read.map_err(|error| Error::plan(error.to_string()))?;
+        let readout = &planned.readout;
         let mut outputs = Array3::zeros((n, n_steps, self.plan.n_classes()));
-        for (mut image, states) in outputs.outer_iter_mut().zip(read.outer_iter()) {
-            for (mut scores, state) in image.outer_iter_mut().zip(states.outer_iter()) {
-                scores.assign(&planned.readout.scores(&state).mapv(|score| score as f32));
-            }
-        }
+        outputs.outer_iter_mut().into_par_iter().zip(read.outer_iter().into_par_iter()).for_each(
+            |(mut image, states)| {
+                for (mut scores, state) in image.outer_iter_mut().zip(states.outer_iter()) {
+                    scores.assign(&readout.scores(&state).mapv(|score| score as f32));
+                }
+            },
+        );
         Ok(outputs.into_dyn())
     }
 }

@@ -1,0 +1,223 @@
+//! Products of all images with all prototypes, and what a weighting of the images makes of them.
+
+use rayon::prelude::*;
+
+use super::products::Varied;
+use super::prototypes::Prototypes;
+use super::staged::Staged;
+use crate::Error;
+use crate::numeric::{Panels, dot, vectorised};
+use crate::replicates::{LANES, Multiplicities};
+
+/// Images whose products with the prototypes are formed together.
+pub(super) const TOGETHER: usize = 24;
+
+/// The prototypes of every step, to form products with.
+pub(super) struct Axes {
+    by_step: Vec<Panels<f64>>,
+    n: usize,
+    n_units: usize,
+}
+
+impl Axes {
+    /// `means`: `[step, class, unit]`, of `n` classes.
+    pub(super) fn new(means: &[f64], n: usize, n_units: usize) -> Self {
+        let panels = |means: &[f64]| Panels::new(means, n, n_units);
+        Self { by_step: means.chunks_exact(n * n_units).map(panels).collect(), n, n_units }
+    }
+
+    /// `x_n(t) · m_l(t)` of some images, `[image, step, class]`, from their `[image, step, unit]`.
+    pub(super) fn along(&self, values: &[f32]) -> Vec<f64> {
+        let (n, n_units, n_steps) = (self.n, self.n_units, self.by_step.len());
+        let mut along = vec![0.0; values.len() / n_units * n];
+        let mut at_step = Vec::with_capacity(values.len() / n_steps);
+        for (step, panels) in self.by_step.iter().enumerate() {
+            at_step.clear();
+            values
+                .chunks_exact(n_steps * n_units)
+                .for_each(|image| at_step.extend_from_slice(&image[step * n_units..][..n_units]));
+            let products = panels.products(&at_step);
+            for (along, products) in along.chunks_exact_mut(n_steps * n).zip(products.chunks_exact(n)) {
+                along[step * n..][..n].copy_from_slice(products);
+            }
+        }
+        along
+    }
+}
+
+/// The products of every image with all prototypes.
+///
+/// From them everything about prototypes is found again for any weighting of the images, as
+/// `m_k · m_l` is linear in the images of either class; see [`Along::weighted`].
+///
+/// # Limits
+/// Takes `8 · n_images · n_steps · n_classes` bytes: not kept longer than it is needed.
+pub(crate) struct Along<'a> {
+    prototypes: &'a Prototypes,
+    /// The images, class by class.
+    images: Vec<usize>,
+    /// `x_n(t) · m_l(t)`: `[image, step, class]`, images class by class.
+    products: Vec<f64>,
+    /// Products with the own prototype at another step: `[image, step]`, images class by class.
+    crossed: Vec<Crossed>,
+}
+
+/// Products of an image with the prototype of its class.
+#[derive(Clone, Copy, Default)]
+struct Crossed {
+    /// `x(t) · m(base) + x(base) · m(t)`
+    base: f64,
+    /// `x(t) · m(t − 1) + x(t − 1) · m(t)`; 0 at the first step.
+    previous: f64,
+}
+
+impl Crossed {
+    /// Of an image, `[step]`, from its `[step, unit]`.
+    fn of(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<Self> {
+        let (class, base) = (prototypes.place[image], prototypes.base);
+        vectorised(
+            #[inline(always)]
+            || {
+                let x = |step: usize| &values[step * prototypes.n_units..][..prototypes.n_units];
+                let with = |at: usize, step: usize| dot(x(at), prototypes.mean(step, class));
+                let at = |step: usize| {
+                    let previous = if step == 0 { 0.0 } else { with(step, step - 1) + with(step - 1, step) };
+                    Self { base: with(step, base) + with(base, step), previous }
+                };
+                (0..prototypes.n_steps).map(at).collect()
+            },
+        )
+    }
+}
+
+impl<'a> Along<'a> {
+    /// Read the trajectories that the prototypes are of.
+    ///
+    /// # Errors
+    /// Whatever the source reports.
+    pub(crate) fn read(prototypes: &'a Prototypes, source: &Staged, memory: usize) -> Result<Self, Error> {
+        let Prototypes { n_steps, n_units, .. } = *prototypes;
+        let (n_images, size) = (prototypes.n_images(), n_steps * prototypes.classes.len());
+        let mut images: Vec<usize> = (0..n_images).collect();
+        images.sort_by_key(|&image| prototypes.place[image]);
+        let mut place = vec![0; n_images];
+        images.iter().enumerate().for_each(|(at, &image)| place[image] = at);
+        let mut products = vec![0.0; n_images * size];
+        let mut crossed = vec![Crossed::default(); n_images * n_steps];
+        let axes = prototypes.axes();
+        source.each_block(memory, |block, values| {
+            let some = |(part, values): (usize, &[f32])| {
+                let first = block.start + part * TOGETHER;
+                let each = values.chunks_exact(n_steps * n_units).enumerate();
+                let crossed = each.flat_map(|(at, values)| Crossed::of(prototypes, first + at, values));
+                (axes.along(values), crossed.collect::<Vec<_>>())
+            };
+            let parts = values.par_chunks(TOGETHER * n_steps * n_units).enumerate().map(some);
+            let parts: Vec<(Vec<f64>, Vec<Crossed>)> = parts.collect();
+            let each = parts.iter().flat_map(|(a, c)| a.chunks_exact(size).zip(c.chunks_exact(n_steps)));
+            for (&at, (own_products, own_crossed)) in place[block].iter().zip(each) {
+                products[at * size..][..size].copy_from_slice(own_products);
+                crossed[at * n_steps..][..n_steps].copy_from_slice(own_crossed);
+            }
+        })?;
+        Ok(Self { prototypes, images, products, crossed })
+    }
+
+    /// Products of the prototypes for weighted images, to first order in the weights.
+    ///
+    /// With `A_kl = Σ_{n ∈ k} w_n x_n · m_l / n_k` the product `m_k · m_l` changes by
+    /// `A_kl + A_lk − 2 m_k · m_l`: what is left out is the product of what the weights change in
+    /// either. Between classes its mean is zero. Within one it is the noise that resampling adds to
+    /// a mean whose images are a sample already: kept, it would drive every replicate's prototypes
+    /// apart, and intervals of their distances would lie beside their values.
+    pub(crate) fn weighted(&self, multiplicities: &Multiplicities) -> [Varied<'_>; LANES] {
+        let of = self.prototypes;
+        let (n, n_steps) = (of.classes.len(), of.n_steps);
+        // [class, step, other class], and [class, step] twice.
+        let mut sums = vec![[0.0; LANES]; n * n_steps * n];
+        let mut crossed = vec![[[0.0; LANES]; 2]; n * n_steps];
+        vectorised(
+            #[inline(always)]
+            || {
+                // Class by class and step by step: the sums stay near the processor.
+                let mut first = 0;
+                for class in 0..n {
+                    let images = first..first + of.sizes[class];
+                    first = images.end;
+                    for step in 0..n_steps {
+                        let sums = &mut sums[(class * n_steps + step) * n..][..n];
+                        let crossed = &mut crossed[class * n_steps + step];
+                        for at in images.clone() {
+                            let weights = multiplicities[self.images[at]].map(f64::from);
+                            let row = at * n_steps + step;
+                            for (sum, &value) in sums.iter_mut().zip(&self.products[row * n..][..n]) {
+                                (0..LANES).for_each(|lane| sum[lane] += weights[lane] * value);
+                            }
+                            let Crossed { base, previous } = self.crossed[row];
+                            for lane in 0..LANES {
+                                crossed[0][lane] += weights[lane] * base;
+                                crossed[1][lane] += weights[lane] * previous;
+                            }
+                        }
+                    }
+                }
+            },
+        );
+        let size = |class: usize| of.sizes[class] as f64;
+        std::array::from_fn(|lane| {
+            let a = |step: usize, k: usize, l: usize| sums[(k * n_steps + step) * n + l][lane] / size(k);
+            let own =
+                |which: usize, step: usize, k: usize| crossed[k * n_steps + step][which][lane] / size(k);
+            of.products.varied(
+                |step, k, l| a(step, k, l) + a(step, l, k),
+                |step, k| own(0, step, k),
+                |step, k| own(1, step, k),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Uncertainty;
+    use crate::categories::Stage;
+    use crate::categories::prototypes::tests::{read, vector};
+    use crate::fixture::{Fixture, close};
+    use crate::replicates::Replicates;
+
+    /// Against prototypes of images written out as often as they are drawn: all that may differ is
+    /// the product of the two changes.
+    #[test]
+    fn weighted_products_are_those_of_resampled_prototypes_to_first_order() {
+        let fixture = Fixture::random(80, 3);
+        let found = read(&fixture, Stage::Feature, 0, 1 << 20);
+        let uncertainty = Uncertainty { replicates: 8, ..Uncertainty::default() };
+        let replicates = Replicates::new(&fixture.labels, &uncertainty, 1 << 20);
+        let along = Along::read(&found, &Staged::new(&fixture, Stage::Feature, true), 1 << 10).unwrap();
+        let weighted = along.weighted(&replicates.bundle(0));
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+        for (lane, products) in weighted.iter().enumerate() {
+            let bundle = replicates.bundle(0);
+            let resampled = |step: usize, class: usize| -> Vec<f64> {
+                let mut mean = vec![0.0; found.n_units];
+                for (n, times) in bundle.iter().enumerate().filter(|(n, _)| found.place[*n] == class) {
+                    let x = vector(&fixture, Stage::Feature, n, step);
+                    mean.iter_mut().zip(x).for_each(|(m, x)| *m += f64::from(times[lane]) * x / 10.0);
+                }
+                mean
+            };
+            let change = |step: usize, class: usize| -> Vec<f64> {
+                resampled(step, class).iter().zip(found.mean(step, class)).map(|(a, b)| a - b).collect()
+            };
+            for (k, l) in [(0, 1), (3, 3), (6, 2)] {
+                let plain = dot(&resampled(2, k), &resampled(2, l)) - dot(&change(2, k), &change(2, l));
+                close(products.product(2, k, l), plain);
+            }
+            let plain = dot(&resampled(2, 4), &resampled(1, 4)) - dot(&change(2, 4), &change(1, 4));
+            close(products.with_previous(2, 4), plain);
+        }
+        let everyone = &along.weighted(&replicates.everyone())[0];
+        close(everyone.product(1, 0, 5), found.products.product(1, 0, 5));
+    }
+}

@@ -1,0 +1,75 @@
+//! What a stage of a network holds, block by block.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use redyn_core::{Block, TrajectorySource};
+
+use super::Stage;
+use crate::Error;
+use crate::numeric::Panels;
+use crate::reader::Reader;
+
+/// A stage of some trajectories.
+pub(crate) struct Staged<'a> {
+    pub(super) source: &'a dyn TrajectorySource,
+    stage: Stage,
+    /// The readout, where it makes the decision stage.
+    readout: Option<Panels<f32>>,
+}
+
+impl<'a> Staged<'a> {
+    /// `reads`: whether the readout of the description turns representations into the logits.
+    pub(crate) fn new(source: &'a dyn TrajectorySource, stage: Stage, reads: bool) -> Self {
+        let about = source.description();
+        let readout =
+            about.readout.as_ref().filter(|_| reads && stage == Stage::Decision && source.folds().is_none());
+        let panels = |readout: &redyn_core::Readout| {
+            let weight: Vec<f32> = readout.weight.iter().copied().collect();
+            Panels::new(&weight, about.classes.len(), about.n_units)
+        };
+        Self { source, stage, readout: readout.map(panels) }
+    }
+
+    pub(crate) fn n_steps(&self) -> usize {
+        self.source.description().n_steps
+    }
+
+    /// Length of a vector of this stage.
+    pub(crate) fn n_units(&self) -> usize {
+        let about = self.source.description();
+        if self.stage == Stage::Feature { about.n_units } else { about.classes.len() }
+    }
+
+    /// Hand every block to `take`, in order: its images, and `[image, step, unit]`.
+    pub(crate) fn each_block(
+        &self,
+        memory: usize,
+        mut take: impl FnMut(Range<usize>, &[f32]),
+    ) -> Result<(), Error> {
+        let reader = Reader { source: self.source, zones: Vec::new() };
+        let n_images = self.source.description().n_images;
+        let n_per_block = self.source.images_in(memory / 2);
+        for first in (0..n_images).step_by(n_per_block) {
+            let block = reader.read(first..n_images.min(first + n_per_block))?;
+            take(block.images.clone(), &self.values(&block));
+        }
+        Ok(())
+    }
+
+    fn values<'b>(&self, block: &'b Block) -> Cow<'b, [f32]> {
+        let flat = |array: &'b ndarray::Array3<f32>| array.as_slice().expect("read in standard layout");
+        let Some(panels) = &self.readout else {
+            let recorded = if self.stage == Stage::Feature { &block.representations } else { &block.logits };
+            return Cow::Borrowed(flat(recorded));
+        };
+        let bias = self.source.description().readout.as_ref().and_then(|readout| readout.bias.as_ref());
+        let mut scores = panels.products(flat(&block.representations));
+        if let Some(bias) = bias {
+            for scores in scores.chunks_exact_mut(bias.len()) {
+                scores.iter_mut().zip(bias).for_each(|(score, &bias)| *score += f64::from(bias));
+            }
+        }
+        Cow::Owned(scores.into_iter().map(|score| score as f32).collect())
+    }
+}
