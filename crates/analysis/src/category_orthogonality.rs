@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::categories::along::Along;
 use crate::categories::distribution::{QUANTILES, Ridges, moments};
 use crate::categories::products::Varied;
-use crate::categories::along::Along;
 use crate::categories::prototypes::Prototypes;
 use crate::categories::staged::Staged;
 use crate::categories::{NO_DECISION, STAGE, Stage};

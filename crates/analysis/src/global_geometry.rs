@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use self::exchange::exchanged;
 use self::plane::plane;
+use crate::categories::along::Along;
 use crate::categories::distribution::Ridges;
 use crate::categories::products::Varied;
-use crate::categories::along::Along;
 use crate::categories::prototypes::Prototypes;
 use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::resample::{Draws, estimates, p_value, resample};

@@ -128,9 +128,8 @@ pub(crate) fn draws(
     sums: &Sums,
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
-    let of_lane = |all: &[[f64; LANES]], lane: usize| {
-        statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>())
-    };
+    let of_lane =
+        |all: &[[f64; LANES]], lane: usize| statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>());
     let values = of_lane(&sums.of(&replicates.everyone()), 0);
     with_values(values, replicates, sizes, |multiplicities| {
         let all = sums.of(multiplicities);

@@ -28,7 +28,8 @@ impl Readout {
     /// - returns: `[class]`
     pub fn scores(&self, representation: &ArrayView1<f32>) -> Array1<f64> {
         let (n_classes, n_units) = self.weight.dim();
-        let (weight, representation) = (self.weight.as_standard_layout(), representation.as_standard_layout());
+        let (weight, representation) =
+            (self.weight.as_standard_layout(), representation.as_standard_layout());
         let weight = weight.as_slice().expect("in standard layout");
         let representation = representation.as_slice().expect("in standard layout");
         let mut scores = Vec::with_capacity(n_classes.next_multiple_of(SIDE_BY_SIDE));

@@ -84,7 +84,7 @@ impl Prototypes {
         }
         let products = Products::of(&means, classes.len(), n_units, base);
         let rows = Vec::with_capacity(labels.len() * n_steps);
-        let mut found = Self { products, classes, sizes, place, n_steps, n_units, base, means, rows };
+        let mut found = Self { classes, sizes, place, n_steps, n_units, base, means, products, rows };
         let axes = found.axes();
         source.each_block(memory, |images, values| {
             let some = |(part, values): (usize, &[f32])| {

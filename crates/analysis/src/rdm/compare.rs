@@ -172,16 +172,15 @@ impl<'a> Comparable<'a> {
 
     pub(super) fn standardised(&self, pairs: &PairWeights) -> Standardised {
         let width = pairs.weights.len();
-        let (mut vectors, mut exist) = (vec![0.0; self.rdms.len() * width], vec![false; self.rdms.len()]);
-        let one = |((rdm, order), (vector, exists)): ((&[f64], &Vec<u32>), (&mut [f64], &mut bool))| {
+        let all: Vec<&[f64]> = self.rdms.iter().collect();
+        let one = |(rdm, order): (&[f64], &Vec<u32>)| {
             let Seen { values, order } = pairs.seen(rdm, order);
-            if let Some(found) = self.comparison.standardise(&values, &pairs.weights, &order) {
-                vector.copy_from_slice(&found);
-                *exists = true;
-            }
+            self.comparison.standardise(&values, &pairs.weights, &order)
         };
-        let all = self.rdms.values.par_chunks_exact(self.rdms.n_pairs()).zip(&self.orders);
-        all.zip(vectors.par_chunks_exact_mut(width.max(1)).zip(&mut exist)).for_each(one);
+        let found: Vec<Option<Vec<f64>>> = all.into_par_iter().zip(&self.orders).map(one).collect();
+        let exist = found.iter().map(Option::is_some).collect();
+        let vectors =
+            found.into_iter().flat_map(|vector| vector.unwrap_or_else(|| vec![0.0; width])).collect();
         Standardised { vectors, exist, width }
     }
 
