@@ -209,9 +209,10 @@ impl GlobalDraws {
         let mut sizes = vec![prototypes.n_images(); 5 * n_steps];
         sizes.extend(&prototypes.sizes);
         let along = Along::read(prototypes, &material.staged(stage), material.options.memory)?;
+        let spread = centred(&prototypes.products.still(), n_steps);
         let mut all = resample(material.replicates(), &sizes, |multiplicities| {
             along.weighted(multiplicities).map(|products| {
-                let mut found = statistics(&products, n_steps, n_classes, base);
+                let mut found = statistics(&products, &spread, n_classes, base);
                 found.extend((0..n_classes).map(|k| products.shift_from_base(after, k)));
                 found
             })
@@ -232,17 +233,23 @@ impl GlobalDraws {
     }
 }
 
+/// Distances between prototypes around their mean, step by step.
+pub(crate) fn centred(products: &Varied, n_steps: usize) -> Vec<Vec<Option<f64>>> {
+    (0..n_steps).map(|step| products.centred_distances(step)).collect()
+}
+
 /// Per step: shift from base and from before, between change, order as at the base and before.
+///
+/// `spread`: the centred distances of the prototypes as they are.
 pub(crate) fn statistics(
     products: &Varied,
-    n_steps: usize,
+    spread: &[Vec<Option<f64>>],
     n_classes: usize,
     base: usize,
 ) -> Vec<Option<f64>> {
-    let steps = 0..n_steps;
+    let steps = 0..spread.len();
     let shift = |of: &dyn Fn(usize) -> Option<f64>| mean_of_all((0..n_classes).map(of));
-    let still = products.still();
-    let (before, varied_before) = (still.centred_distances(base), products.centred_distances(base));
+    let varied = centred(products, spread.len());
     let ranked: Vec<Option<Vec<f64>>> = steps
         .clone()
         .map(|step| products.distances(step).into_iter().collect::<Option<Vec<f64>>>().map(|d| ranks(&d)))
@@ -250,10 +257,8 @@ pub(crate) fn statistics(
     let rho = |step: usize, other: usize| correlation(ranked[step].as_ref()?, ranked[other].as_ref()?);
     let from_base = steps.clone().map(|step| shift(&|k| products.shift_from_base(step, k)));
     let from_previous = steps.clone().map(|step| shift(&|k| products.shift_from_previous(step, k)));
-    let between = steps.clone().map(|step| {
-        let (after, varied_after) = (still.centred_distances(step), products.centred_distances(step));
-        percent([&before, &after, &varied_before, &varied_after])
-    });
+    let between =
+        steps.clone().map(|step| percent([&spread[base], &spread[step], &varied[base], &varied[step]]));
     let with_base = steps.clone().map(|step| rho(step, base));
     let with_previous = steps.clone().map(|step| rho(step, step.checked_sub(1)?));
     from_base.chain(from_previous).chain(between).chain(with_base).chain(with_previous).collect()
@@ -294,8 +299,8 @@ fn global(
         let null: Vec<f64> = null.iter().filter_map(|values| values[which]).map(f64::abs).collect();
         p_value(observed?.value.abs(), &null)
     };
-    let spread = (0..prototypes.n_steps)
-        .map(|step| prototypes.products.still().centred_distances(step).into_iter().flatten().collect());
+    let spread = centred(&prototypes.products.still(), prototypes.n_steps);
+    let spread = spread.into_iter().map(|distances| distances.into_iter().flatten().collect());
     let (points, explained) = plane(prototypes, base);
     let at = |series: &Series| series[after].filter(|_| compared);
     let classes = prototypes.classes.iter().zip(series(&drawn.by_class)).zip(points);

@@ -7,7 +7,7 @@ use crate::categories::Stage;
 use crate::categories::distribution::moments;
 use crate::categories::prototypes::Prototypes;
 use crate::categories::staged::Staged;
-use crate::global_geometry::statistics;
+use crate::global_geometry::{centred, statistics};
 use crate::judge::Individual;
 use crate::published::Compared;
 use crate::{Centroid, Error, Material};
@@ -224,7 +224,8 @@ fn geometry(material: &Material, stage: Stage, [base, after]: [usize; 2]) -> Res
     let percent = percent.map(|all| all.iter().sum::<f64>() / all.len() as f64);
     let cluster = mean(base, None).zip(mean(after, None)).map(|(before, after)| after - before);
     let products = prototypes.products_from(base);
-    let all = statistics(&products.still(), n_steps, n_classes, base);
+    let still = products.still();
+    let all = statistics(&still, &centred(&still, n_steps), n_classes, base);
     Ok([cluster, percent, all[after], all[2 * n_steps + after], all[3 * n_steps + after]])
 }
 

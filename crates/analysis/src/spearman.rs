@@ -2,12 +2,12 @@
 
 /// Ranks from 1, ties sharing their mean rank.
 pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
-    for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
-        for &index in tied {
+    for tied in order.chunk_by(|a, b| a.0 == b.0) {
+        for &(_, index) in tied {
             ranks[index] = f64::midpoint((before + 1) as f64, (before + tied.len()) as f64);
         }
         before += tied.len();

@@ -1,7 +1,7 @@
 //! Products of prototypes, and the distances that follow from them.
 
 use super::prototypes::snapped;
-use crate::numeric::dot;
+use crate::numeric::{Panels, dot};
 use crate::readout_similarity::pairs;
 
 /// A prototype nearer to the mean of all than this share of its length lies there: the rest is
@@ -23,17 +23,11 @@ pub(crate) struct Products {
 impl Products {
     /// Of these prototypes, `[step, class, unit]`.
     pub(crate) fn of(means: &[f64], n: usize, n_units: usize, base: usize) -> Self {
-        let n_steps = means.len() / (n * n_units);
         let mean = |step: usize, class: usize| &means[(step * n + class) * n_units..][..n_units];
-        let mut found =
-            Self { n, base, within: vec![0.0; n_steps * n * n], with_base: vec![], with_previous: vec![] };
-        for step in 0..n_steps {
+        let mut found = Self { n, base, within: vec![], with_base: vec![], with_previous: vec![] };
+        for (step, means) in means.chunks_exact(n * n_units).enumerate() {
+            found.within.extend(Panels::new(means, n, n_units).products(means));
             for k in 0..n {
-                for l in k..n {
-                    let product = dot(mean(step, k), mean(step, l));
-                    found.within[(step * n + k) * n + l] = product;
-                    found.within[(step * n + l) * n + k] = product;
-                }
                 found.with_base.push(dot(mean(step, k), mean(base, k)));
                 found.with_previous.push(if step == 0 { 0.0 } else { dot(mean(step, k), mean(step - 1, k)) });
             }

@@ -7,7 +7,53 @@ use super::{mean_of_all, percent};
 use crate::categories::Stage;
 use crate::categories::products::Products;
 use crate::categories::prototypes::Prototypes;
-use crate::{Error, Material};
+use crate::numeric::Panels;
+use crate::{Error, Material, Options};
+
+/// Images of a class whose changes are added up together, with the signs of every permutation.
+const TOGETHER: usize = 64;
+
+/// Half of what the prototypes of both states lie apart, each image with its sign, of one class.
+struct Half {
+    /// Images whose changes are not added up yet, and these changes: `[unit, image]`.
+    images: Vec<usize>,
+    changes: Vec<f64>,
+    /// `[permutation, unit]`
+    sums: Vec<f64>,
+}
+
+impl Half {
+    fn new(n_units: usize, permutations: usize) -> Self {
+        let (changes, sums) = (vec![0.0; n_units * TOGETHER], vec![0.0; permutations * n_units]);
+        Self { images: Vec::with_capacity(TOGETHER), changes, sums }
+    }
+
+    /// An image of the class, and its states before and after.
+    fn push(&mut self, image: usize, before: &[f32], after: &[f32], signs: &[Vec<bool>]) {
+        let changes = self.changes[self.images.len()..].iter_mut().step_by(TOGETHER);
+        for ((change, &x), &y) in changes.zip(before).zip(after) {
+            *change = f64::from(y) - f64::from(x);
+        }
+        self.images.push(image);
+        if self.images.len() == TOGETHER {
+            self.add(signs);
+        }
+    }
+
+    fn add(&mut self, signs: &[Vec<bool>]) {
+        let mut signed = vec![0.0; signs.len() * TOGETHER];
+        for (signed, signs) in signed.chunks_exact_mut(TOGETHER).zip(signs) {
+            for (signed, &image) in signed.iter_mut().zip(&self.images) {
+                *signed = if signs[image] { 0.5 } else { -0.5 };
+            }
+        }
+        let changes = Panels::new(&self.changes, self.changes.len() / TOGETHER, TOGETHER);
+        for (sum, product) in self.sums.iter_mut().zip(changes.products(&signed)) {
+            *sum += product;
+        }
+        self.images.clear();
+    }
+}
 
 /// Shift and between change where each image's states are exchanged with probability ½:
 /// permutation `b` is drawn at `(seed, [b, 12])`.
@@ -18,34 +64,38 @@ pub(super) fn exchanged(
     [base, after]: [usize; 2],
 ) -> Result<Vec<[Option<f64>; 2]>, Error> {
     let (n, n_units, n_steps) = (prototypes.classes.len(), prototypes.n_units, prototypes.n_steps);
-    let uncertainty = &material.options.uncertainty;
-    let at_once = (material.options.memory / (8 * n * n_units)).max(rayon::current_num_threads());
+    let Options { uncertainty, memory, .. } = material.options;
+    let at_once = (memory / 4 / (8 * n * n_units)).max(rayon::current_num_threads());
     let staged = material.staged(stage);
     let mut null = Vec::with_capacity(uncertainty.replicates);
     for first in (0..uncertainty.replicates).step_by(at_once) {
-        let mut half: Vec<(Stream, Vec<f64>)> = (first..uncertainty.replicates.min(first + at_once))
-            .map(|b| (Stream::new(uncertainty.seed, &[b as u64, 12]), vec![0.0; n * n_units]))
+        let permutations = first..uncertainty.replicates.min(first + at_once);
+        let signs: Vec<Vec<bool>> = permutations
+            .into_par_iter()
+            .map(|b| {
+                let mut stream = Stream::new(uncertainty.seed, &[b as u64, 12]);
+                (0..prototypes.n_images()).map(|_| stream.coin()).collect()
+            })
             .collect();
-        // Half of what the prototypes of both states lie apart, each image with its sign.
-        staged.each_block(material.options.memory, |images, values| {
-            half.par_iter_mut().for_each(|(stream, half)| {
-                for (image, values) in images.clone().zip(values.chunks_exact(n_steps * n_units)) {
-                    let class = prototypes.place[image];
-                    let sign = if stream.coin() { 0.5 } else { -0.5 } / prototypes.sizes[class] as f64;
-                    let (before, later) = (&values[base * n_units..], &values[after * n_units..]);
-                    let sums = &mut half[class * n_units..][..n_units];
-                    for ((sum, &x), &y) in sums.iter_mut().zip(before).zip(later) {
-                        *sum += sign * (f64::from(y) - f64::from(x));
-                    }
+        let mut halves: Vec<Half> = (0..n).map(|_| Half::new(n_units, signs.len())).collect();
+        staged.each_block(memory / 4, |images, values| {
+            halves.par_iter_mut().enumerate().for_each(|(class, half)| {
+                let states = images.clone().zip(values.chunks_exact(n_steps * n_units));
+                for (image, values) in states.filter(|&(image, _)| prototypes.place[image] == class) {
+                    let state = |step: usize| &values[step * n_units..][..n_units];
+                    half.push(image, state(base), state(after), &signs);
                 }
             });
         })?;
-        null.par_extend(half.into_par_iter().map(|(_, half)| {
+        halves.par_iter_mut().for_each(|half| half.add(&signs));
+        null.par_extend((0..signs.len()).into_par_iter().map(|at| {
             let mut means = Vec::with_capacity(2 * n * n_units);
             for sign in [-1.0, 1.0] {
-                for (class, half) in half.chunks_exact(n_units).enumerate() {
+                for (class, half) in halves.iter().enumerate() {
+                    let by = sign / prototypes.sizes[class] as f64;
                     let both = prototypes.mean(base, class).iter().zip(prototypes.mean(after, class));
-                    means.extend(both.zip(half).map(|((a, b), h)| f64::midpoint(*a, *b) + sign * h));
+                    let half = &half.sums[at * n_units..][..n_units];
+                    means.extend(both.zip(half).map(|((a, b), h)| f64::midpoint(*a, *b) + by * h));
                 }
             }
             let products = Products::of(&means, n, n_units, 0);
