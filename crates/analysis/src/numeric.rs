@@ -94,11 +94,21 @@ pub(crate) struct Panels<T> {
 impl<T: Factor> Panels<T> {
     /// `weight`: `[row, unit]` in standard layout.
     pub(crate) fn new(weight: &[T], n_rows: usize, n_units: usize) -> Self {
+        Self::of(n_rows, n_units, |row, unit| weight[row * n_units + unit])
+    }
+
+    /// `columns`: `[unit, row]` in standard layout.
+    pub(crate) fn of_columns(columns: &[T], n_rows: usize, n_units: usize) -> Self {
+        Self::of(n_rows, n_units, |row, unit| columns[unit * n_rows + row])
+    }
+
+    fn of(n_rows: usize, n_units: usize, weight: impl Fn(usize, usize) -> T) -> Self {
         let lanes = Arch::new().dispatch(Lanes);
         let mut values = Vec::with_capacity(n_rows.next_multiple_of(lanes) * n_units);
         for (first, width) in panels(n_rows, lanes) {
-            let row = |unit: usize, row: usize| weight.get(row * n_units + unit).map_or(0.0, |&w| w.into());
-            values.extend((0..n_units).flat_map(|unit| (first..first + width).map(move |r| row(unit, r))));
+            let places = (0..n_units).flat_map(|unit| (first..first + width).map(move |row| (row, unit)));
+            values
+                .extend(places.map(|(row, unit)| if row < n_rows { weight(row, unit).into() } else { 0.0 }));
         }
         Self { values, n_rows, n_units, of: PhantomData }
     }

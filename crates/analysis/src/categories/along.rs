@@ -54,40 +54,34 @@ impl Axes {
 /// Takes `8 · n_images · n_steps · n_classes` bytes: not kept longer than it is needed.
 pub(crate) struct Along<'a> {
     prototypes: &'a Prototypes,
-    /// The images, class by class.
+    by_class: Vec<Own>,
+}
+
+/// What is known of the images of a class.
+struct Own {
     images: Vec<usize>,
-    /// `x_n(t) · m_l(t)`: `[image, step, class]`, images class by class.
-    products: Vec<f64>,
-    /// Products with the own prototype at another step: `[image, step]`, images class by class.
-    crossed: Vec<Crossed>,
+    /// `x_n(t) · m_l(t)` of every class `l`, then `x(t) · m(base) + x(base) · m(t)` and
+    /// `x(t) · m(t − 1) + x(t − 1) · m(t)` (0 at the first step), where `m` is the own prototype.
+    /// Rows are `[step, class + 2]`, and images stand where units do.
+    products: Panels<f64>,
 }
 
-/// Products of an image with the prototype of its class.
-#[derive(Clone, Copy, Default)]
-struct Crossed {
-    /// `x(t) · m(base) + x(base) · m(t)`
-    base: f64,
-    /// `x(t) · m(t − 1) + x(t − 1) · m(t)`; 0 at the first step.
-    previous: f64,
-}
-
-impl Crossed {
-    /// Of an image, `[step]`, from its `[step, unit]`.
-    fn of(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<Self> {
-        let (class, base) = (prototypes.place[image], prototypes.base);
-        vectorised(
-            #[inline(always)]
-            || {
-                let x = |step: usize| &values[step * prototypes.n_units..][..prototypes.n_units];
-                let with = |at: usize, step: usize| dot(x(at), prototypes.mean(step, class));
-                let at = |step: usize| {
-                    let previous = if step == 0 { 0.0 } else { with(step, step - 1) + with(step - 1, step) };
-                    Self { base: with(step, base) + with(base, step), previous }
-                };
-                (0..prototypes.n_steps).map(at).collect()
-            },
-        )
-    }
+/// Products of an image with the prototype of its class at other steps, `[step]`, from its
+/// `[step, unit]`: with the base, and with the step before.
+fn crossed(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<[f64; 2]> {
+    let (class, base) = (prototypes.place[image], prototypes.base);
+    vectorised(
+        #[inline(always)]
+        || {
+            let x = |step: usize| &values[step * prototypes.n_units..][..prototypes.n_units];
+            let with = |at: usize, step: usize| dot(x(at), prototypes.mean(step, class));
+            let at = |step: usize| {
+                let previous = if step == 0 { 0.0 } else { with(step, step - 1) + with(step - 1, step) };
+                [with(step, base) + with(base, step), previous]
+            };
+            (0..prototypes.n_steps).map(at).collect()
+        },
+    )
 }
 
 impl<'a> Along<'a> {
@@ -97,30 +91,35 @@ impl<'a> Along<'a> {
     /// Whatever the source reports.
     pub(crate) fn read(prototypes: &'a Prototypes, source: &Staged, memory: usize) -> Result<Self, Error> {
         let Prototypes { n_steps, n_units, .. } = *prototypes;
-        let (n_images, size) = (prototypes.n_images(), n_steps * prototypes.classes.len());
-        let mut images: Vec<usize> = (0..n_images).collect();
-        images.sort_by_key(|&image| prototypes.place[image]);
-        let mut place = vec![0; n_images];
-        images.iter().enumerate().for_each(|(at, &image)| place[image] = at);
-        let mut products = vec![0.0; n_images * size];
-        let mut crossed = vec![Crossed::default(); n_images * n_steps];
+        let n = prototypes.classes.len();
+        let n_rows = n_steps * (n + 2);
+        let mut images = vec![Vec::new(); n];
+        let mut products: Vec<Vec<f64>> =
+            prototypes.sizes.iter().map(|size| Vec::with_capacity(size * n_rows)).collect();
         let axes = prototypes.axes();
         source.each_block(memory, |block, values| {
             let some = |(part, values): (usize, &[f32])| {
                 let first = block.start + part * TOGETHER;
                 let each = values.chunks_exact(n_steps * n_units).enumerate();
-                let crossed = each.flat_map(|(at, values)| Crossed::of(prototypes, first + at, values));
+                let crossed = each.flat_map(|(at, values)| crossed(prototypes, first + at, values));
                 (axes.along(values), crossed.collect::<Vec<_>>())
             };
             let parts = values.par_chunks(TOGETHER * n_steps * n_units).enumerate().map(some);
-            let parts: Vec<(Vec<f64>, Vec<Crossed>)> = parts.collect();
-            let each = parts.iter().flat_map(|(a, c)| a.chunks_exact(size).zip(c.chunks_exact(n_steps)));
-            for (&at, (own_products, own_crossed)) in place[block].iter().zip(each) {
-                products[at * size..][..size].copy_from_slice(own_products);
-                crossed[at * n_steps..][..n_steps].copy_from_slice(own_crossed);
+            let parts: Vec<(Vec<f64>, Vec<[f64; 2]>)> = parts.collect();
+            let steps = parts.iter().flat_map(|(along, crossed)| along.chunks_exact(n).zip(crossed));
+            let of_images = block.flat_map(|image| std::iter::repeat_n(image, n_steps));
+            for (image, (along, crossed)) in of_images.zip(steps) {
+                let into = &mut products[prototypes.place[image]];
+                into.extend_from_slice(along);
+                into.extend_from_slice(crossed);
             }
         })?;
-        Ok(Self { prototypes, images, products, crossed })
+        (0..prototypes.n_images()).for_each(|image| images[prototypes.place[image]].push(image));
+        let own = |(images, products): (Vec<usize>, Vec<f64>)| {
+            let products = Panels::of_columns(&products, n_rows, images.len());
+            Own { images, products }
+        };
+        Ok(Self { prototypes, by_class: images.into_iter().zip(products).map(own).collect() })
     }
 
     /// Products of the prototypes for weighted images, to first order in the weights.
@@ -132,46 +131,30 @@ impl<'a> Along<'a> {
     /// apart, and intervals of their distances would lie beside their values.
     pub(crate) fn weighted(&self, multiplicities: &Multiplicities) -> [Varied<'_>; LANES] {
         let of = self.prototypes;
-        let (n, n_steps) = (of.classes.len(), of.n_steps);
-        // [class, step, other class], and [class, step] twice.
-        let mut sums = vec![[0.0; LANES]; n * n_steps * n];
-        let mut crossed = vec![[[0.0; LANES]; 2]; n * n_steps];
-        vectorised(
-            #[inline(always)]
-            || {
-                // Class by class and step by step: the sums stay near the processor.
-                let mut first = 0;
-                for class in 0..n {
-                    let images = first..first + of.sizes[class];
-                    first = images.end;
-                    for step in 0..n_steps {
-                        let sums = &mut sums[(class * n_steps + step) * n..][..n];
-                        let crossed = &mut crossed[class * n_steps + step];
-                        for at in images.clone() {
-                            let weights = multiplicities[self.images[at]].map(f64::from);
-                            let row = at * n_steps + step;
-                            for (sum, &value) in sums.iter_mut().zip(&self.products[row * n..][..n]) {
-                                (0..LANES).for_each(|lane| sum[lane] += weights[lane] * value);
-                            }
-                            let Crossed { base, previous } = self.crossed[row];
-                            for lane in 0..LANES {
-                                crossed[0][lane] += weights[lane] * base;
-                                crossed[1][lane] += weights[lane] * previous;
-                            }
-                        }
-                    }
+        let n = of.classes.len();
+        // [class][lane, step, class + 2]
+        let means: Vec<Vec<f64>> = self
+            .by_class
+            .iter()
+            .map(|Own { images, products }| {
+                let weights =
+                    |lane: usize| images.iter().map(move |&image| f64::from(multiplicities[image][lane]));
+                let weights: Vec<f64> = (0..LANES).flat_map(weights).collect();
+                let mut means = products.products(&weights);
+                for mean in &mut means {
+                    *mean /= images.len() as f64;
                 }
-            },
-        );
-        let size = |class: usize| of.sizes[class] as f64;
+                means
+            })
+            .collect();
         std::array::from_fn(|lane| {
-            let a = |step: usize, k: usize, l: usize| sums[(k * n_steps + step) * n + l][lane] / size(k);
-            let own =
-                |which: usize, step: usize, k: usize| crossed[k * n_steps + step][which][lane] / size(k);
+            let at = |step: usize, class: usize, which: usize| {
+                means[class][(lane * of.n_steps + step) * (n + 2) + which]
+            };
             of.products.varied(
-                |step, k, l| a(step, k, l) + a(step, l, k),
-                |step, k| own(0, step, k),
-                |step, k| own(1, step, k),
+                |step, k, l| at(step, k, l) + at(step, l, k),
+                |step, k| at(step, k, n),
+                |step, k| at(step, k, n + 1),
             )
         })
     }

@@ -96,11 +96,6 @@ pub(crate) struct Varied<'a> {
 type Angle = [f64; 3];
 
 impl Varied<'_> {
-    /// The prototypes as they are.
-    pub(crate) fn still(&self) -> Varied<'_> {
-        self.products.still()
-    }
-
     /// `cd(m_k(t), m_l(t))` of all pairs, condensed.
     pub(crate) fn distances(&self, step: usize) -> Vec<Option<f64>> {
         let angle = |of: &Products, (k, l)| [of.product(step, k, l), of.square(step, k), of.square(step, l)];

@@ -15,7 +15,7 @@ const TOGETHER: usize = 64;
 
 /// Half of what the prototypes of both states lie apart, each image with its sign, of one class.
 struct Half {
-    /// Images whose changes are not added up yet, and these changes: `[unit, image]`.
+    /// Images whose changes are not added up yet, and these changes: `[image, unit]`.
     images: Vec<usize>,
     changes: Vec<f64>,
     /// `[permutation, unit]`
@@ -24,16 +24,12 @@ struct Half {
 
 impl Half {
     fn new(n_units: usize, permutations: usize) -> Self {
-        let (changes, sums) = (vec![0.0; n_units * TOGETHER], vec![0.0; permutations * n_units]);
-        Self { images: Vec::with_capacity(TOGETHER), changes, sums }
+        Self { images: Vec::new(), changes: Vec::new(), sums: vec![0.0; permutations * n_units] }
     }
 
     /// An image of the class, and its states before and after.
     fn push(&mut self, image: usize, before: &[f32], after: &[f32], signs: &[Vec<bool>]) {
-        let changes = self.changes[self.images.len()..].iter_mut().step_by(TOGETHER);
-        for ((change, &x), &y) in changes.zip(before).zip(after) {
-            *change = f64::from(y) - f64::from(x);
-        }
+        self.changes.extend(before.iter().zip(after).map(|(&x, &y)| f64::from(y) - f64::from(x)));
         self.images.push(image);
         if self.images.len() == TOGETHER {
             self.add(signs);
@@ -41,17 +37,16 @@ impl Half {
     }
 
     fn add(&mut self, signs: &[Vec<bool>]) {
-        let mut signed = vec![0.0; signs.len() * TOGETHER];
-        for (signed, signs) in signed.chunks_exact_mut(TOGETHER).zip(signs) {
-            for (signed, &image) in signed.iter_mut().zip(&self.images) {
-                *signed = if signs[image] { 0.5 } else { -0.5 };
-            }
-        }
-        let changes = Panels::new(&self.changes, self.changes.len() / TOGETHER, TOGETHER);
+        let (n_images, n_units) = (self.images.len(), self.sums.len() / signs.len());
+        let sign = |signs: &[bool], image: usize| if signs[image] { 0.5 } else { -0.5 };
+        let signed: Vec<f64> =
+            signs.iter().flat_map(|signs| self.images.iter().map(|&image| sign(signs, image))).collect();
+        let changes = Panels::of_columns(&self.changes, n_units, n_images);
         for (sum, product) in self.sums.iter_mut().zip(changes.products(&signed)) {
             *sum += product;
         }
         self.images.clear();
+        self.changes.clear();
     }
 }
 
@@ -87,7 +82,7 @@ pub(super) fn exchanged(
                 }
             });
         })?;
-        halves.par_iter_mut().for_each(|half| half.add(&signs));
+        halves.par_iter_mut().filter(|half| !half.images.is_empty()).for_each(|half| half.add(&signs));
         null.par_extend((0..signs.len()).into_par_iter().map(|at| {
             let mut means = Vec::with_capacity(2 * n * n_units);
             for sign in [-1.0, 1.0] {
