@@ -2,8 +2,8 @@
 //!
 //! A product of two f32 values is exact in f64, so only the order of additions decides the
 //! bits of a result, and here it depends on nothing but the number of units. Products of f64
-//! values are rounded unless they are fused with the sum that follows: those of [`Panels`] are
-//! fused on every processor, all others on none.
+//! values are rounded unless they are fused with the sum that follows: those of [`Panels`], and
+//! squares that are held beside them, are fused on every processor, all others on none.
 
 use std::marker::PhantomData;
 

@@ -1,14 +1,21 @@
 //! Rank correlation.
 
+/// Positions in ascending order of their values, of equal ones the first first.
+pub(crate) fn ascending(values: &[f64]) -> Vec<u32> {
+    let mut order: Vec<(f64, u32)> = values.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    order.into_iter().map(|(_, at)| at).collect()
+}
+
 /// Ranks from 1, ties sharing their mean rank.
 pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
-    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let order = ascending(values);
+    let value = |at: u32| values[at as usize];
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
-    for tied in order.chunk_by(|a, b| a.0 == b.0) {
-        for &(_, index) in tied {
-            ranks[index] = f64::midpoint((before + 1) as f64, (before + tied.len()) as f64);
+    for tied in order.chunk_by(|&a, &b| value(a) == value(b)) {
+        for &at in tied {
+            ranks[at as usize] = f64::midpoint((before + 1) as f64, (before + tied.len()) as f64);
         }
         before += tied.len();
     }

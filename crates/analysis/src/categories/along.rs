@@ -51,7 +51,7 @@ impl Axes {
 /// `m_k · m_l` is linear in the images of either class; see [`Along::weighted`].
 ///
 /// # Limits
-/// Takes `8 · n_images · n_steps · n_classes` bytes: not kept longer than it is needed.
+/// Takes `8 · n_images · n_steps · (n_classes + 2)` bytes: not kept longer than it is needed.
 pub(crate) struct Along<'a> {
     prototypes: &'a Prototypes,
     by_class: Vec<Own>,

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Seen, alike, ascending};
+use super::compare::{Seen, alike};
 use super::{Comparable, Comparison, PairWeights, Rdms, Resampling};
 use crate::resample::{draws_by_weights, estimates};
+use crate::spearman::ascending;
 use crate::{Error, Estimate};
 
 /// Bounds of how alike a model can be to the RDMs of several subjects.

@@ -11,6 +11,7 @@ use super::kendall::tau_a;
 use super::metric::products_above;
 use super::{Rdms, pairs};
 use crate::numeric::{Panels, dot, vectorised};
+use crate::spearman::ascending;
 
 /// How alike two RDMs are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -98,13 +99,6 @@ fn mid_ranks(values: &[f64], weights: &[f64], order: &[u32]) -> Vec<f64> {
         before += here;
     }
     ranks
-}
-
-/// Positions in ascending order of their values.
-pub(super) fn ascending(values: &[f64]) -> Vec<u32> {
-    let mut order: Vec<(f64, u32)> = values.iter().copied().zip(0..).collect();
-    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    order.into_iter().map(|(_, at)| at).collect()
 }
 
 /// The pairs that stand in a resampled set of items, and how often.

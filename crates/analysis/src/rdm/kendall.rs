@@ -72,8 +72,8 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compare::ascending;
     use super::*;
+    use crate::spearman::ascending;
 
     fn tau(a: &[f64], b: &[f64]) -> Option<f64> {
         let seen = |values: &[f64]| Seen { values: values.to_vec(), order: ascending(values) };
