@@ -27,13 +27,14 @@ from redyn._trajectories import Trajectories, open
 
 def record(
     model: Any,
-    taps: Sequence[str] | Mapping[str, str],
+    taps: Sequence[str] | Mapping[str, str | Sequence[str]],
     readout: str | None = None,
     out: str | os.PathLike[str] | None = None,
     *,
     labels: Any,
     image_ids: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    reads: str | None = None,
     steps: Mapping[str, Sequence[int]] | None = None,
     step_axis: Mapping[str, int] | None = None,
     name: str | None = None,
@@ -56,17 +57,22 @@ def record(
     model
         A `torch.nn.Module` in evaluation mode.
     taps
-        Names of modules, as `model.named_modules()` has them; or a dict from areas to modules.
+        Names of modules, as `model.named_modules()` has them; or a dict from areas to modules. A network
+        with a module for every step has several for an area: their calls are its steps.
     readout
         The module whose outputs are the logits. If it is a `torch.nn.Linear`, its weight and bias are
         recorded, and what it reads: one of the taps, or else its input as the area `READOUT.input`.
-        Without a readout the model's own output is taken.
+        Without a readout the model's own output is taken, a list being one of steps; where it gives several
+        things, the first of them.
     out
         The store to write, or to continue; a temporary one if left out.
     labels
         True class of every image, in the loader's order; or a data set with `targets`.
     image_ids, classes
         Names of images and of classes (default: numbered from 0).
+    reads
+        For a network that reads out once, at its end: the area that it reads, which is then given to the
+        readout at every step; to a `torch.nn.Linear` with its maps averaged over space.
     steps
         For each area whose module is called less often than others, the steps it is called at.
     step_axis
@@ -77,14 +83,16 @@ def record(
     memory
         For what is gathered until it is written: bytes, or "256M". A batch's own comes on top.
     """
+    named = taps.items() if isinstance(taps, Mapping) else zip(taps, taps)
     return Recorder(
         model,
-        dict(taps) if isinstance(taps, Mapping) else {tap: tap for tap in taps},
+        {area: [tap] if isinstance(tap, str) else list(tap) for area, tap in named},
         readout,
         out,
         labels=labels,
         image_ids=image_ids,
         classes=classes,
+        reads=reads,
         steps=dict(steps or {}),
         step_axis=dict(step_axis or {}),
         about={"name": name, "network": network, "epoch": epoch, "seed": seed},
@@ -98,13 +106,14 @@ class Recorder:
     def __init__(
         self,
         model: Any,
-        taps: dict[str, str],
+        taps: dict[str, list[str]],
         readout: str | None,
         out: str | os.PathLike[str] | None,
         *,
         labels: Any,
         image_ids: Sequence[str] | None,
         classes: Sequence[str] | None,
+        reads: str | None,
         steps: dict[str, Sequence[int]],
         step_axis: dict[str, int],
         about: dict[str, Any],
@@ -112,8 +121,15 @@ class Recorder:
     ) -> None:
         self._torch = need("torch", "record")
         self._model, self._memory, self._about = model, memory, about
-        modules = dict(model.named_modules())
-        self._taps = {area: _module(modules, tap) for area, tap in taps.items()}
+        gpus = getattr(model, "device_ids", None) or []
+        if isinstance(model, self._torch.nn.DataParallel) and len(gpus) > 1:
+            raise InputError(
+                f"the model is divided among {len(gpus)} GPUs, which call its modules in any order",
+                "record model.module",
+            )
+        # A module may have several names.
+        modules = dict(model.named_modules(remove_duplicate=False))
+        self._taps = {area: [_module(modules, name) for name in names] for area, names in taps.items()}
         self._readout_name = readout
         self._readout = None if readout is None else _module(modules, readout)
         if classes is None and hasattr(labels, "classes"):
@@ -124,8 +140,12 @@ class Recorder:
         if len(self.image_ids) != len(self.labels):
             raise InputError(f"{len(self.image_ids)} names of images for {len(self.labels)} labels")
         self._steps, self._step_axis = steps, step_axis
-        for area in [*steps, *step_axis]:
-            if area not in self._taps and area != readout:
+        if reads is not None and readout is None:
+            raise InputError(f"`{reads}` cannot be read out, as no readout is named", "readout=\"fc\"")
+        self._reads, self._asking = reads, False
+        of_areas = [area for area in [*steps, *step_axis] if area != readout]
+        for area in of_areas if reads is None else [*of_areas, reads]:
+            if area not in self._taps:
                 raise InputError(f"no area `{area}` is recorded", f"areas: {', '.join(self._taps)}")
         self._temporary = tempfile.TemporaryDirectory(prefix="redyn-") if out is None else None
         self.path = os.path.join(self._temporary.name, "store.zarr") if self._temporary else os.fspath(out)  # type: ignore[arg-type]
@@ -146,8 +166,9 @@ class Recorder:
     def __enter__(self) -> Recorder:
         watch = self._hooks.append
         watch(self._model.register_forward_pre_hook(lambda *_: self._begin()))
-        for area, module in self._taps.items():
-            watch(module.register_forward_hook(self._listener(area)))
+        for area, modules in self._taps.items():
+            for module in modules:
+                watch(module.register_forward_hook(self._listener(area)))
         if self._readout is not None:
             watch(self._readout.register_forward_hook(self._readout_called))
         watch(self._model.register_forward_hook(lambda _module, _inputs, output: self._end(output)))
@@ -258,18 +279,42 @@ class Recorder:
             if area not in self._step_axis and isinstance(module, self._torch.nn.RNNBase):
                 self._step_axis[area] = 1 if module.batch_first else 0
             self._calls.setdefault(area, []).append(self._copied(area, output))
+            if area == self._reads:
+                self._ask_readout(output)
 
         return called
 
+    def _ask_readout(self, output: Any) -> None:
+        """What the readout says of an area now, which `_readout_called` hears."""
+        readout, units = self._readout, _first(output)
+        assert readout is not None
+        if isinstance(readout, self._torch.nn.Linear):
+            if units.ndim == 4:
+                units = self._torch.nn.functional.adaptive_avg_pool2d(units, 1).flatten(1)
+            if units.shape[-1] != readout.in_features:
+                raise InputError(
+                    f"`{self._readout_name}` reads {readout.in_features} units, `{self._reads}` has "
+                    f"{units.shape[-1]}: shape {tuple(_first(output).shape)}"
+                )
+        self._asking = True
+        try:
+            readout(units)
+        finally:
+            self._asking = False
+
     def _readout_called(self, _module: Any, inputs: Any, output: Any) -> None:
+        if self._reads is not None and not self._asking:
+            # The network's own: what it reads is read out already.
+            return
         name = f"{self._readout_name}"
-        self._inputs.append(self._copied(f"{name}.input", inputs))
+        # What is given by keyword, a hook does not see.
+        if inputs:
+            self._inputs.append(self._copied(f"{name}.input", inputs))
         self._calls.setdefault(" readout", []).append(self._copied(name, output))
 
     def _copied(self, area: str, output: Any) -> np.ndarray:
         """A module's output as it is now: what follows may change it in place."""
-        while isinstance(output, (tuple, list)) and len(output):
-            output = output[0]
+        output = _first(output)
         if not isinstance(output, self._torch.Tensor):
             raise InputError(f"`{area}` gives {type(output).__name__}, a tensor is needed", "tap a module within it")
         return output.detach().to("cpu", self._torch.float32, copy=True).numpy()
@@ -277,14 +322,21 @@ class Recorder:
     def _end(self, output: Any) -> None:
         said: list[np.ndarray] = []
         if self._readout is None:
-            several = isinstance(output, (tuple, list)) and len(output) and all(
-                isinstance(one, self._torch.Tensor) and one.ndim == 2 for one in output
-            )
-            said = [self._copied("the model", one) for one in (output if several else [output])]
+            # Of what a model gives beside its logits, the logits come first.
+            while isinstance(output, (tuple, list)) and output and not self._are_steps(output):
+                output = output[0]
+            steps = output if self._are_steps(output) else [output]
+            said = [self._copied("the model", one) for one in steps]
         if self._together:
             self._said.extend(said)
         else:
             self._finish(said)
+
+    def _are_steps(self, output: Any) -> bool:
+        """Whether a model's output is logits of one step after another."""
+        return isinstance(output, (tuple, list)) and bool(output) and all(
+            isinstance(one, self._torch.Tensor) and one.ndim == 2 and one.shape == output[0].shape for one in output
+        )
 
     def _finish(self, said: list[np.ndarray]) -> None:
         """One forward pass is over."""
@@ -323,7 +375,7 @@ class Recorder:
         reads, places, axis = _reading(self._inputs, areas)
         own = None
         axis = self._step_axis.get(f"{self._readout_name}", axis)
-        if self._readout is not None and reads is None:
+        if self._inputs and reads is None:
             own = f"{self._readout_name}.input"
             counts[own] = _in_order(self._inputs, axis).shape[1]
         n_steps = max(counts.values(), default=_in_order(said, axis).shape[1])
@@ -333,6 +385,8 @@ class Recorder:
         n_said = _in_order(said, axis).shape[1]
         if reads is not None:
             output_steps = [steps[reads][place] for place in places]
+        elif self._reads is not None:
+            output_steps = steps[self._reads]
         elif n_said == 1:
             # Said once, when all steps are over.
             output_steps = [n_steps - 1]
@@ -425,6 +479,13 @@ class _Layout:
         self.axis = axis
         #: `[step, unit...]`
         self.shapes = shapes
+
+
+def _first(output: Any) -> Any:
+    """What comes first of all that a module gives."""
+    while isinstance(output, (tuple, list)) and len(output):
+        output = output[0]
+    return output
 
 
 def _in_order(calls: list[np.ndarray], step_axis: int | None) -> np.ndarray:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,3 +47,24 @@ def command(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
     """The command line, as Python starts it."""
     line = [sys.executable, "-m", "redyn", *map(str, words)]
     return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False, **how)  # type: ignore[call-overload]
+
+
+def every_call(model: Any, names: Iterable[str], batches: Iterable[Any]) -> dict[str, list[np.ndarray]]:
+    """What plain hooks see of PyTorch's modules: for each the outputs (of several, the first) of every call, with all images."""
+    calls: dict[str, list[list[np.ndarray]]] = {name: [] for name in names}
+
+    def listener(name: str) -> Any:
+        def called(_module: Any, _inputs: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple) else output
+            calls[name][-1].append(first.detach().clone().numpy())
+
+        return called
+
+    hooks = [model.get_submodule(name).register_forward_hook(listener(name)) for name in calls]
+    for batch in batches:
+        for of_one in calls.values():
+            of_one.append([])
+        model(batch)
+    for hook in hooks:
+        hook.remove()
+    return {name: [np.concatenate(step) for step in zip(*of_one)] for name, of_one in calls.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import redyn
+from conftest import every_call
 
 torch = pytest.importorskip("torch", reason="no PyTorch here")
 nn = torch.nn
@@ -32,6 +33,16 @@ class Stepwise(nn.Module):
             state = self.area(total.clone())
             said.append(self.fc(self.gap(state).flatten(1)))
         return said
+
+
+class Settling(Stepwise):
+    """The same network, read out once it has settled."""
+
+    def forward(self, images: Any) -> Any:
+        drive, state = self.drive(images), None
+        for _ in range(self.steps):
+            state = self.area((drive if state is None else drive + self.lateral(state)).clone())
+        return self.fc(self.gap(state).flatten(1))
 
 
 class Passwise(nn.Module):
@@ -79,6 +90,39 @@ class Once(nn.Module):
 
     def forward(self, images: Any) -> Any:
         return self.head(self.layer2(self.layer1(images)))
+
+
+class Hookable(nn.Module):
+    """A network with a place to watch for every step, whose readout is called by keyword and feeds back."""
+
+    def __init__(self, steps: int = 4) -> None:
+        super().__init__()
+        self.drive, self.back, self.fc = nn.Linear(108, 6), nn.Linear(N_CLASSES, 6), nn.Linear(6, N_CLASSES)
+        self.read = Readout(self.fc)
+        self.watched = nn.ModuleList(nn.Identity() for _ in range(steps))
+
+    def forward(self, images: Any) -> Any:
+        drive, said, states = self.drive(images.flatten(1)), [], []
+        back: Any = 0
+        for step, watched in enumerate(self.watched):
+            states.append(torch.relu(drive + back))
+            watched(states[-1] if step > 0 else None)
+            logits, back = self.read(features=states[-1])
+            said.append(logits)
+            back = self.back(back)
+        return said, states
+
+
+class Readout(nn.Module):
+    """Gives logits, and what is fed back."""
+
+    def __init__(self, fc: Any) -> None:
+        super().__init__()
+        self.fc = fc
+
+    def forward(self, features: Any) -> Any:
+        logits = self.fc(features)
+        return logits, torch.softmax(logits, 1)
 
 
 @pytest.fixture
@@ -147,6 +191,26 @@ def test_passes_are_steps_and_an_answer_at_the_end_is_of_the_last(images: Any) -
     assert stored.n_units == 8
 
 
+def test_a_network_that_reads_out_at_its_end_can_be_read_at_every_step(images: Any) -> None:
+    stepwise = recorded(made(Stepwise), images, ["area"], "fc")
+    settling = made(Settling)
+    at_its_end = recorded(settling, images, ["area"], "fc")
+    assert (at_its_end.n_steps, at_its_end.select("area").n_steps) == (1, 1)
+    traj = recorded(settling, images, ["area"], "fc", reads="area")
+    assert (traj.area, traj.areas, traj.n_steps) == ("fc.input", ["area", "fc.input"], 4)
+    np.testing.assert_array_equal(traj.logits, stepwise.logits)
+    np.testing.assert_array_equal(traj.representations, stepwise.representations)
+    np.testing.assert_array_equal(traj.logits[:, -1:], at_its_end.logits)
+    assert traj.select("area", "flatten").n_steps == 4
+    steps = {"drive": [0], "area": [1, 2, 3, 4]}
+    later = recorded(settling, images, ["drive", "area"], "fc", reads="area", steps=steps)
+    np.testing.assert_array_equal(later.logits, traj.logits)
+    assert "no area `gap` is recorded (areas: area)" in refused(settling, images, ["area"], "fc", reads="gap")
+    assert "`area` cannot be read out, as no readout is named" in refused(settling, images, ["area"], reads="area")
+    wide = refused(made(Passwise), images, ["early"], "classify", reads="early")
+    assert "`classify` reads 6 units, `early` has 8: shape (5, 8)" in wide
+
+
 @pytest.mark.parametrize("batch_first", [True, False])
 @pytest.mark.parametrize("every_step", [True, False])
 def test_an_lstm_gives_all_its_steps_at_once(images: Any, batch_first: bool, every_step: bool) -> None:
@@ -171,6 +235,63 @@ def test_an_untouched_network_has_one_step(images: Any) -> None:
     without = recorded(model, images, ["layer1"])
     with torch.no_grad():
         np.testing.assert_allclose(without.logits[:, 0], model(images).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_torchvisions_resnet_has_one_step() -> None:
+    networks = pytest.importorskip("torchvision.models", reason="no torchvision here")
+    photographs = torch.randn(N_IMAGES, 3, 64, 64, generator=torch.Generator().manual_seed(2))
+    torch.manual_seed(3)
+    model = networks.resnet18(weights=None).eval()
+    traj = recorded(model, photographs, ["layer3", "avgpool"], "fc")
+    assert (traj.area, traj.areas, traj.n_steps, traj.n_units) == ("avgpool", ["layer3", "avgpool"], 1, 512)
+    with torch.no_grad():
+        seen = every_call(model, ["layer3", "avgpool", "fc"], [batch for batch, _ in loader(photographs)])
+    for area in ("layer3", "avgpool"):
+        found = traj.select(area, "flatten").representations
+        np.testing.assert_array_equal(found[:, 0], seen[area][0].reshape(N_IMAGES, -1))
+    np.testing.assert_array_equal(traj.logits[:, 0], seen["fc"][0])
+    np.testing.assert_array_equal(traj.readout[0], model.fc.weight.detach().numpy())
+    np.testing.assert_array_equal(traj.readout[1], model.fc.bias.detach().numpy())
+
+
+def test_several_modules_can_be_the_steps_of_an_area(images: Any) -> None:
+    model = made(Hookable)
+    with torch.no_grad():
+        said, states = (np.stack(one, axis=1) for one in model(images))
+    # At the first step there is nothing to watch: it gives `None`.
+    area = {"area": [f"watched.{step}" for step in (1, 2, 3)]}
+    traj = recorded(model, images, area, "fc", steps={"area": [1, 2, 3], "fc": [0, 1, 2, 3]})
+    np.testing.assert_allclose(traj.select("area").representations, states[:, 1:], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(traj.logits, said, rtol=1e-5, atol=1e-6)
+    message = refused(model, images, area, "fc", steps={"fc": [0, 1, 2, 3]})
+    assert "`area` was called 3 times in one forward pass, others 4 times (say which steps" in message
+    absent = refused(model, images, {"area": [f"watched.{step}" for step in range(4)]}, "fc")
+    assert "`area` gives NoneType, a tensor is needed" in absent
+
+
+def test_a_readout_called_by_keyword_says_its_logits(images: Any) -> None:
+    model = made(Hookable)
+    traj = recorded(model, images, ["drive"], "read", steps={"drive": [0], "read": [0, 1, 2, 3]})
+    with torch.no_grad():
+        said = np.stack(model(images)[0], axis=1)
+    assert traj.areas == ["drive"]
+    np.testing.assert_allclose(traj.logits, said[:, :1], rtol=1e-5, atol=1e-6)
+
+
+def test_of_what_a_model_gives_the_first_are_its_logits(images: Any) -> None:
+    model = made(Hookable)
+    with torch.no_grad():
+        said, states = (np.stack(one, axis=1) for one in model(images))
+    traj = recorded(model, images, ["read.fc"])
+    np.testing.assert_allclose(traj.logits, said, rtol=1e-5, atol=1e-6)
+    once = nn.Module()
+    once.fc = nn.Linear(states.shape[2], N_CLASSES)
+    once.forward = lambda units: (once.fc(units), units)  # type: ignore[method-assign]
+    units = torch.from_numpy(states[:, -1])
+    alone = recorded(once.eval(), units, ["fc"])
+    assert alone.n_steps == 1
+    with torch.no_grad():
+        np.testing.assert_allclose(alone.logits[:, 0], once.fc(units).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_loop_outside_the_model_is_one_forward_pass(images: Any) -> None:
@@ -274,6 +395,11 @@ def test_what_cannot_be_recorded_is_said_in_one_sentence(images: Any) -> None:
     with pytest.raises(redyn.InputError, match="the loop came to image 21, there are 4 labels"):
         with redyn.record(model, ["gap"], "fc", labels=LABELS[:4]):
             model(images)
+    divided = nn.DataParallel(model).eval()
+    divided.device_ids = [0, 1]
+    assert "divided among 2 GPUs, which call its modules in any order (record model.module)" in refused(
+        divided, images, ["module.gap"], "module.fc"
+    )
     broken = made(Stepwise)
     with torch.no_grad():
         broken.fc.bias[0] = float("nan")
