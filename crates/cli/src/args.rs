@@ -380,7 +380,8 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long, value_name = "CSV")]
     pub(crate) properties: Option<PathBuf>,
     /// Read one of N parts of the images, counted from 0, while others are read elsewhere; `slurm` takes it
-    /// from the job array. `redyn merge` then makes the results, the same bytes whatever N
+    /// from the job array. `redyn merge` then makes the results, the same bytes whatever N. A readout that a
+    /// recording lacks is fitted to all of it in every part
     #[arg(long, value_name = "I/N|slurm", value_parser = crate::slurm::shard)]
     pub(crate) shard: Option<Shard>,
     /// Print what reading the trajectories would take, and stop

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::companions::Companions;
 use super::in_parts::{foreseen, read_part};
 use super::judge::{judge, write_judged};
-use super::networks::with_networks;
+use super::networks::{Networks, with_networks};
 use super::{print_json, print_path, write_file, write_table};
 use crate::args::{AnalyzeArgs, PaperArg, ResamplingArgs, SpatialArg, StatisticsArgs};
 use crate::console::Console;
@@ -117,9 +117,9 @@ pub(super) fn run(args: &AnalyzeArgs, console: &Console) -> Result<(), Failure> 
     let stores = Opened::all(&args.stores)?;
     let command = undivided(&console.command);
     asked(args, None, |how| match args.shard {
-        _ if args.dry_run => foreseen(&stores, how, args.shard.unwrap_or(Shard::WHOLE), console),
+        _ if args.dry_run => foreseen(&stores, how, args.shard.unwrap_or(Shard::WHOLE)),
         Some(shard) => read_part(&stores, how, (shard, &args.out), &command, console),
-        None => finish(&stores, how, args, command.clone(), console),
+        None => with_networks(&stores, how, |networks| finish(networks, how, args, command, console)),
     })
 }
 
@@ -145,13 +145,13 @@ pub(super) fn asked(
 
 /// Analyze, write, and say where it is.
 pub(super) fn finish(
-    stores: &[Opened],
+    networks: &Networks,
     how: &How,
     args: &AnalyzeArgs,
     command: Vec<String>,
     console: &Console,
 ) -> Result<(), Failure> {
-    let analyzed = Analyzed { command, ..analyze_opened(stores, how, console)? };
+    let analyzed = Analyzed { command, ..analyze_networks(networks, how, console)? };
     analyzed.write(&args.out)?;
     if args.json { print_json(&analyzed) } else { print_path(&args.out.join(RESULTS)) }
 }
@@ -249,16 +249,24 @@ pub(crate) fn analyze(
 /// Trajectories that do not belong together or cannot be read, an analysis asked for that they do not
 /// allow, an option that makes no sense, a request to stop.
 pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result<Analyzed, Failure> {
-    let (mut results, sources) = analyzed(stores, how, console)?;
+    with_networks(stores, how, |networks| analyze_networks(networks, how, console))
+}
+
+/// Analyze networks among stores, and decide the claims.
+fn analyze_networks(networks: &Networks, how: &How, console: &Console) -> Result<Analyzed, Failure> {
+    let analyzed_stores = |paths: &[PathBuf], how: &How| {
+        with_networks(&Opened::all(paths)?, how, |networks| analyzed(networks, how, console))
+    };
+    let (mut results, sources) = analyzed(networks, how, console)?;
     if !how.long.is_empty() {
-        let (long, _) = analyzed(&Opened::all(how.long)?, &how.only(&[Convergence::NAME]), console)?;
+        let (long, _) = analyzed_stores(how.long, &how.only(&[Convergence::NAME]))?;
         results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
     }
     let judged = match (how.selection, how.judged) {
         (Selection::All, Some(judged)) => Some(judged.clone()),
         (Selection::All, None) => {
             let others = how.claims.stores.map(Opened::all).transpose()?;
-            let stores = others.as_deref().unwrap_or(stores);
+            let stores = others.as_deref().unwrap_or(networks.stores);
             Some(judge(stores, how, console)?)
         }
         (Selection::Named(_), _) => None,
@@ -267,7 +275,7 @@ pub fn analyze_opened(stores: &[Opened], how: &How, console: &Console) -> Result
         None
     } else {
         let only = how.only(&[Accuracy::NAME, StableStep::NAME]);
-        Some(analyzed(&Opened::all(how.challenged)?, &only, console)?)
+        Some(analyzed_stores(how.challenged, &only)?)
     };
     Ok(Analyzed {
         format: "redyn.results".into(),
@@ -295,25 +303,24 @@ impl Analyzed {
     }
 }
 
-/// The results of some stores, and where those of each network come from.
-fn analyzed(stores: &[Opened], how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
-    with_networks(stores, how, |networks| {
-        for &index in networks.left {
-            console.say(format!(
-                "note: {} is untrained and belongs to none of the trained networks; it is left out",
-                stores[index].path.display()
-            ));
-        }
-        let bar = console.bar("analyze", networks.subjects.len());
-        bar.enable_steady_tick(std::time::Duration::from_millis(200));
-        let (subjects, analyses) = (networks.subjects, how.selection);
-        let results = analyse(&Request { subjects, analyses, options: how.options, stop: &console.stop })?;
-        bar.finish_and_clear();
-        for (analysis, networks, reason) in left_out(&results) {
-            console.say(format!("note: {analysis} is left out of {}: {reason}", networks.join(", ")));
-        }
-        Ok((results, networks.companions.iter().map(|one| source_of(one, stores)).collect()))
-    })
+/// The results of some networks, and where those of each come from.
+fn analyzed(networks: &Networks, how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
+    let Networks { stores, subjects, companions, left } = *networks;
+    for &index in left {
+        console.say(format!(
+            "note: {} is untrained and belongs to none of the trained networks; it is left out",
+            stores[index].path.display()
+        ));
+    }
+    let bar = console.bar("analyze", subjects.len());
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let (options, stop) = (how.options, &console.stop);
+    let results = analyse(&Request { subjects, analyses: how.selection, options, stop })?;
+    bar.finish_and_clear();
+    for (analysis, networks, reason) in left_out(&results) {
+        console.say(format!("note: {analysis} is left out of {}: {reason}", networks.join(", ")));
+    }
+    Ok((results, companions.iter().map(|one| source_of(one, stores)).collect()))
 }
 
 /// Where the results of a network come from.

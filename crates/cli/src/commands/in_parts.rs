@@ -62,8 +62,10 @@ pub(super) fn merge(out: &Path, console: &Console) -> Result<(), Failure> {
     let args = AnalyzeArgs { out: out.to_owned(), ..args };
     let stores = Opened::all(&args.stores)?;
     asked(&args, Some(&parts), |how| {
-        with_networks(&stores, how, |networks| Ok(parts.complete(&runs(networks.subjects, Shard::WHOLE))?))?;
-        finish(&stores, how, &args, parts.command().to_vec(), console)
+        with_networks(&stores, how, |networks| {
+            parts.complete(&runs(networks.subjects, Shard::WHOLE))?;
+            finish(networks, how, &args, parts.command().to_vec(), console)
+        })
     })
 }
 
@@ -79,11 +81,10 @@ pub fn parts_of(stores: &[Opened], how: &How, shard: Shard, console: &Console) -
 }
 
 /// Say what reading a shard would take.
-pub(super) fn foreseen(stores: &[Opened], how: &How, shard: Shard, console: &Console) -> Result<(), Failure> {
+pub(super) fn foreseen(stores: &[Opened], how: &How, shard: Shard) -> Result<(), Failure> {
     let memory = how.options.memory;
     let forecast = with_networks(stores, how, |networks| forecast(networks.subjects, shard, memory))?;
-    console.say("note: this is reading the trajectories; what spans images is computed after it");
-    stdout(|out| writeln!(out, "{forecast}"))
+    stdout(|out| writeln!(out, "reading {forecast}; what spans images is computed after it"))
 }
 
 /// Runs of each network that are read for a forecast.

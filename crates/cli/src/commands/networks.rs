@@ -13,6 +13,8 @@ use crate::{Failure, Jacobians, Opened};
 
 /// The networks among some stores.
 pub(super) struct Networks<'a> {
+    /// All of them.
+    pub(super) stores: &'a [Opened],
     /// Each with what it is compared to.
     pub(super) subjects: &'a [Subject<'a>],
     /// The stores of each.
@@ -71,7 +73,7 @@ pub(super) fn with_networks<T>(
             known: how.known,
         })
         .collect();
-    act(&Networks { subjects: &subjects, companions: &companions, left: &left })
+    act(&Networks { stores, subjects: &subjects, companions: &companions, left: &left })
 }
 
 /// For each network, the Jacobians in one of the files that are of its weights, images and edges.

@@ -78,7 +78,7 @@ fn a_shard_of_a_hundred_gigabytes_is_read_within_the_budget() {
     // 640 MB of it.
     let shard = format!("{line} --shard 7/156");
     let told = room.fine(&format!("{shard} --dry-run"));
-    assert!(told.starts_with("40 images: about "), "{told}");
+    assert!(told.starts_with("reading 40 images: about "), "{told}");
     let words: Vec<&str> = told.split(' ').collect();
     let place = words.iter().position(|word| *word == "of").unwrap();
     assert_eq!(words[place - 1], "MiB", "{told}");
