@@ -64,7 +64,8 @@ def analyze(
         raise InputError(f"`tasks` is {n}", "at least one")
     # Rows depend on no other file; whatever one of them is, it need not be where the workers are.
     alone = asked_of(only, (), None)
-    futures = client.map(_rows, range(n), places=places, asked=alone, options=options, of=n, pure=False)
+    same: dict[str, Any] = {"places": places, "asked": alone, "options": options, "of": n}
+    futures = client.map(_rows, range(n), version=_redyn.VERSION, pure=False, **same)
     rows: list[str] = []
     with bar("read", n, progress, unit="task") as told:
         for _, of_one in distributed.as_completed(futures, with_results=True):
@@ -86,7 +87,15 @@ def _place(trajectories: Trajectories) -> tuple[str, str, str]:
 
 
 def _rows(
-    shard: int, *, places: list[tuple[str, str, str]], asked: dict[str, Any], options: str, of: int
+    shard: int, *, version: str, places: list[tuple[str, str, str]], asked: dict[str, Any], options: str, of: int
 ) -> str:
-    """What a worker does: one shard's rows."""
+    """What a worker does: one shard's rows, which a client of the same version can join."""
+    if version != _redyn.VERSION:
+        from distributed import get_worker
+
+        raise InputError(
+            f"the worker {get_worker().address} has redyn {_redyn.VERSION}, the client has {version}: "
+            "their rows cannot be joined",
+            "install one version of redyn for all workers and the client",
+        )
     return _redyn.rows(views_of([open(*place) for place in places]), asked, options, shard, of)

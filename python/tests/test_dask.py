@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -101,6 +102,22 @@ def test_a_worker_that_is_killed_changes_nothing(
     assert victim not in client.run(os.getpid).values()
 
 
+def test_rows_of_another_version_are_refused(stores: list[Path], client: Any) -> None:
+    workers = list(client.scheduler_info()["workers"])
+
+    def become(version: str) -> None:
+        redyn._redyn.VERSION = version
+
+    client.run(become, "0.0.0", workers=workers[:1])
+    try:
+        refused = f"the worker {workers[0]} has redyn 0.0.0, the client has {redyn.__version__}: their rows cannot be joined"
+        with pytest.raises(redyn.InputError, match=re.escape(refused)) as caught:
+            redyn.dask.analyze(stores, client, only=["accuracy"], tasks=12, replicates=20)
+        assert caught.value.hint == "install one version of redyn for all workers and the client"
+    finally:
+        client.run(become, redyn.__version__, workers=workers[:1])
+
+
 def test_mistakes_are_said_in_one_sentence(
     stores: list[Path], client: Any, trajectories: redyn.Trajectories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +130,8 @@ def test_mistakes_are_said_in_one_sentence(
         redyn.dask.analyze(stores, "scheduler:8786")
     # What a worker finds wrong reaches the client as it is.
     with pytest.raises(redyn.InputError, match="no area `itt`"):
-        client.submit(redyn.dask._rows, 0, places=[(str(stores[0]), "itt", "average")], asked={}, options="", of=1).result()
+        what: dict[str, Any] = {"version": redyn.__version__, "asked": {}, "options": "", "of": 1}
+        client.submit(redyn.dask._rows, 0, places=[(str(stores[0]), "itt", "average")], **what).result()
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(redyn.MissingPackage, match="redyn.dask needs distributed") as missing:
         redyn.dask.analyze(stores, client)
