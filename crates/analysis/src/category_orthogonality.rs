@@ -1,5 +1,6 @@
 //! How near prototypes of categories come to being orthogonal.
 
+use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
 use crate::categories::along::Along;
@@ -11,7 +12,7 @@ use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::estimate::quantile;
 use crate::resample::{Draws, estimates, resample};
 use crate::table::Table;
-use crate::{Analysis, Error, Material, Series};
+use crate::{Analysis, Error, Material, Options, Series};
 
 /// Distances between prototypes of some network at a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +94,10 @@ impl Analysis for CategoryOrthogonality {
         Ok(Self { states, n_pairs, near: material.options.categories.near, stages, notes })
     }
 
+    fn holds(about: &Description, _: &Options) -> usize {
+        Along::bytes(about)
+    }
+
     fn tables(&self) -> Vec<Table> {
         let mut table = Table::of_estimates(
             "category_orthogonality",
@@ -155,11 +160,11 @@ pub(crate) fn orthogonality_draws(
     let n_statistics = 3 + QUANTILES.len();
     let sizes = vec![prototypes.n_images(); n_statistics * prototypes.n_steps];
     let near = material.options.categories.near;
-    let along = Along::read(prototypes, staged, material.options.memory)?;
+    let along = Along::read(prototypes, staged, material.options.memory / 2)?;
     Ok(resample(material.replicates(), &sizes, |multiplicities| {
-        along.weighted(multiplicities).map(|products| {
+        along.weighted(multiplicities, |products| {
             let by_step: Vec<Vec<Option<f64>>> =
-                (0..prototypes.n_steps).map(|step| statistics(&products, step, near)).collect();
+                (0..prototypes.n_steps).map(|step| statistics(products, step, near)).collect();
             (0..n_statistics).flat_map(|which| by_step.iter().map(move |found| found[which])).collect()
         })
     }))

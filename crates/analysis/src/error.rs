@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use redyn_core::{Diagnose, Fault, ReadoutError};
+use redyn_core::{Bytes, Diagnose, Fault, ReadoutError};
 
 /// Why an analysis cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +72,18 @@ pub enum Error {
         found: usize,
         /// Steps it takes.
         needed: usize,
+    },
+    /// More has to be held at once than is allowed.
+    #[error("`{trajectories}`: `{analysis}` holds {needed} at once, {allowed} are allowed")]
+    Memory {
+        /// Name of the trajectories.
+        trajectories: String,
+        /// Name of the analysis.
+        analysis: &'static str,
+        /// What it holds.
+        needed: Bytes,
+        /// [`Options::memory`](crate::Options::memory).
+        allowed: Bytes,
     },
     /// There is nothing to analyse.
     #[error("`{trajectories}` holds no {what}")]
@@ -373,6 +385,9 @@ impl Diagnose for Error {
             }
             Self::ZeroReadout { .. } => "leave out the class, or import the readout that was trained".into(),
             Self::Hierarchy { .. } => "give the hierarchy table one line per class of the data".into(),
+            Self::Memory { needed, .. } => {
+                format!("give --memory {}M, or name other analyses with --only", needed.0.div_ceil(1 << 20))
+            }
             Self::TooFewSteps { needed, .. } => format!("unroll with `--steps {needed}` or more"),
             Self::Companion { role: Role::UntrainedTwin, .. } => {
                 "unroll the untrained network (epoch -1) on the same images and steps".into()

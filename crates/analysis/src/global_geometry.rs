@@ -3,6 +3,7 @@
 mod exchange;
 mod plane;
 
+use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
 use self::exchange::exchanged;
@@ -15,7 +16,7 @@ use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::resample::{Draws, estimates, p_value, resample};
 use crate::spearman::{correlation, ranks};
 use crate::table::Table;
-use crate::{Analysis, Error, Estimate, Material, Series};
+use crate::{Analysis, Error, Estimate, Material, Options, Series};
 
 /// A prototype on its way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,7 +70,7 @@ pub struct GlobalStage {
 /// resampling adds to their length, and with it to their distances, is not in them.
 ///
 /// # Limits
-/// Takes `8 · n_images · n_steps · n_classes` bytes, and time with the square of the classes.
+/// Holds `8 · n_images · n_steps · (n_classes + 2)` bytes, and takes time with the square of the classes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GlobalGeometry {
     /// Step of the state before and after.
@@ -106,6 +107,10 @@ impl Analysis for GlobalGeometry {
             notes.push("a single class has no distances to others".into());
         }
         Ok(Self { states, stages, notes })
+    }
+
+    fn holds(about: &Description, _: &Options) -> usize {
+        Along::bytes(about)
     }
 
     fn tables(&self) -> Vec<Table> {
@@ -208,11 +213,11 @@ impl GlobalDraws {
         let (n_steps, n_classes) = (prototypes.n_steps, prototypes.classes.len());
         let mut sizes = vec![prototypes.n_images(); 5 * n_steps];
         sizes.extend(&prototypes.sizes);
-        let along = Along::read(prototypes, &material.staged(stage), material.options.memory)?;
+        let along = Along::read(prototypes, &material.staged(stage), material.options.memory / 2)?;
         let spread = centred(&prototypes.products.still(), n_steps);
         let mut all = resample(material.replicates(), &sizes, |multiplicities| {
-            along.weighted(multiplicities).map(|products| {
-                let mut found = statistics(&products, &spread, n_classes, base);
+            along.weighted(multiplicities, |products| {
+                let mut found = statistics(products, &spread, n_classes, base);
                 found.extend((0..n_classes).map(|k| products.shift_from_base(after, k)));
                 found
             })

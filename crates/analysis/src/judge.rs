@@ -14,8 +14,11 @@ use crate::future_class::future_class_draws;
 use crate::published::{Compared, compared};
 use crate::resample::Draws;
 use crate::rows::{ReadoutRows, Rows};
-use crate::run::{Prepared, check_companion};
-use crate::{Claim, Error, Material, Options, Role, Shared, Subject};
+use crate::run::{Prepared, check_companion, sought};
+use crate::{
+    Analysis, CategoryOrthogonality, Claim, Error, GlobalGeometry, Material, Options, Role, Selection,
+    Shared, Subject,
+};
 
 /// A paper whose findings data are held against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,10 +251,16 @@ impl<'a> Read<'a> {
 /// Decide every claim about every network; cases of one network are its seeds.
 ///
 /// # Errors
-/// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
+/// Data that are damaged or do not fit together, an option that makes no sense, more to be held than memory
+/// allows, a request to stop.
 pub fn judge(cases: &[Case], against: Against, options: &Options, stop: &Stop) -> Result<Judged, Error> {
-    options.check()?;
     let paper = options.paper;
+    let reads: &[&str] = match paper {
+        Paper::Thorat2023 => &[],
+        Paper::Luo2026 => &[GlobalGeometry::NAME, CategoryOrthogonality::NAME],
+    };
+    let subjects: Vec<Subject> = cases.iter().map(|case| case.subject).collect();
+    sought(&subjects, Selection::Named(reads), options)?;
     let mut names: Vec<&str> = Vec::new();
     for case in cases {
         if !names.contains(&case.network.as_str()) {

@@ -1,12 +1,13 @@
 //! How many of an image's nearest neighbours are of its category.
 
+use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
 use crate::categories::pairwise::{NEIGHBOURS, Pairwise};
 use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::resample::{Sums, bootstrap, means};
 use crate::table::Table;
-use crate::{Analysis, Error, Material, Series};
+use crate::{Analysis, Error, Material, Options, Series};
 
 /// Neighbours at one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +72,10 @@ impl Analysis for KnnPreservation {
         Ok(Self { states, neighbours, n_images, stages, notes })
     }
 
+    fn holds(about: &Description, options: &Options) -> usize {
+        Pairwise::bytes(about, options)
+    }
+
     fn tables(&self) -> Vec<Table> {
         let mut table = Table::of_estimates(
             "knn_preservation",
@@ -104,10 +109,9 @@ fn kept(material: &Material, pairwise: &Pairwise) -> Vec<Series> {
     let mut sizes = vec![0; n * n_steps];
     for (row, &image) in pairwise.images.iter().enumerate() {
         for step in 0..n_steps {
-            for (k, &share) in rows(step)[row].iter().enumerate() {
-                sums.add_to_mean(image, step * n + k, share);
-                sizes[step * n + k] += 1;
-            }
+            let shares = &rows(step)[row];
+            sums.add_to_means(image, step * n, shares);
+            sizes[step * n..][..shares.len()].iter_mut().for_each(|size| *size += 1);
         }
     }
     let estimates = bootstrap(material.replicates(), &sizes, &sums, means);

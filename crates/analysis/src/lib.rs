@@ -116,6 +116,7 @@ pub use registry::{ANALYSES, Analysis, Entry, Finding, find};
 pub use rows::{Plan, Quantities, ReadoutRows, Rows};
 pub use run::{
     Control, Lesioned, Material, NetworkResults, Omitted, Request, Results, Selection, Subject, analyse,
+    sought,
 };
 pub use schematic::Schematic;
 pub use shared::Shared;

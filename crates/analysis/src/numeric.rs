@@ -6,6 +6,7 @@
 //! squares that are held beside them, are fused on every processor, all others on none.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -94,23 +95,40 @@ pub(crate) struct Panels<T> {
 impl<T: Factor> Panels<T> {
     /// `weight`: `[row, unit]` in standard layout.
     pub(crate) fn new(weight: &[T], n_rows: usize, n_units: usize) -> Self {
-        Self::of(n_rows, n_units, |row, unit| weight[row * n_units + unit])
+        let mut panels = Self::zeros(n_rows, n_units);
+        panels.fill(0..n_units, |row, unit| weight[row * n_units + unit]);
+        panels
     }
 
     /// `columns`: `[unit, row]` in standard layout.
     pub(crate) fn of_columns(columns: &[T], n_rows: usize, n_units: usize) -> Self {
-        Self::of(n_rows, n_units, |row, unit| columns[unit * n_rows + row])
+        let mut panels = Self::zeros(n_rows, n_units);
+        panels.fill(0..n_units, |row, unit| columns[unit * n_rows + row]);
+        panels
     }
 
-    fn of(n_rows: usize, n_units: usize, weight: impl Fn(usize, usize) -> T) -> Self {
+    /// Zeros, to be set unit by unit.
+    pub(crate) fn zeros(n_rows: usize, n_units: usize) -> Self {
         let lanes = Arch::new().dispatch(Lanes);
-        let mut values = Vec::with_capacity(n_rows.next_multiple_of(lanes) * n_units);
-        for (first, width) in panels(n_rows, lanes) {
-            let places = (0..n_units).flat_map(|unit| (first..first + width).map(move |row| (row, unit)));
-            values
-                .extend(places.map(|(row, unit)| if row < n_rows { weight(row, unit).into() } else { 0.0 }));
+        Self { values: vec![0.0; n_rows.next_multiple_of(lanes) * n_units], n_rows, n_units, of: PhantomData }
+    }
+
+    /// What every row has of a unit: `[row]`.
+    pub(crate) fn set_unit(&mut self, unit: usize, column: &[T]) {
+        self.fill(unit..unit + 1, |row, _| column[row]);
+    }
+
+    fn fill(&mut self, units: Range<usize>, weight: impl Fn(usize, usize) -> T) {
+        let lanes = Arch::new().dispatch(Lanes);
+        for (first, width) in panels(self.n_rows, lanes) {
+            let panel = &mut self.values[first * self.n_units..][..width * self.n_units];
+            let there = first..self.n_rows.min(first + width);
+            for unit in units.clone() {
+                for (value, row) in panel[unit * width..].iter_mut().zip(there.clone()) {
+                    *value = weight(row, unit).into();
+                }
+            }
         }
-        Self { values, n_rows, n_units, of: PhantomData }
     }
 
     /// The product of every row with every vector, the sum over units in their order:

@@ -38,7 +38,7 @@ impl Default for Options {
             decoding: DecodingOptions::default(),
             categories: CategoryOptions::default(),
             paper: Paper::default(),
-            memory: 128 << 20,
+            memory: 256 << 20,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! How many dimensions representations spread over.
 
+use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
 use crate::categories::pairwise::{Pairwise, StepRows};
 use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::resample::{Sums, draws, estimates, share};
 use crate::table::Table;
-use crate::{Analysis, Error, Material, Series};
+use crate::{Analysis, Error, Material, Options, Series};
 
 /// Dimensions at one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,10 @@ impl Analysis for ParticipationRatio {
             notes.push("where all images are alike there are no dimensions to count".into());
         }
         Ok(Self { states, n_images, stages, notes })
+    }
+
+    fn holds(about: &Description, options: &Options) -> usize {
+        Pairwise::bytes(about, options)
     }
 
     fn tables(&self) -> Vec<Table> {

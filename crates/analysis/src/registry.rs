@@ -1,9 +1,9 @@
 //! Every analysis there is. To add one: write its file, add its line here.
 
-use redyn_core::nearest;
+use redyn_core::{Bytes, Description, nearest};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Material, Table};
+use crate::{Error, Material, Options, Table};
 
 /// An analysis: what it is called, what it means, how it is done.
 pub trait Analysis: Sized {
@@ -23,6 +23,11 @@ pub trait Analysis: Sized {
 
     /// The result as tidy tables.
     fn tables(&self) -> Vec<Table>;
+
+    /// Bytes it must hold at once of trajectories like these, whatever [`Options::memory`] allows.
+    fn holds(_about: &Description, _options: &Options) -> usize {
+        0
+    }
 }
 
 /// An analysis of the registry.
@@ -38,6 +43,8 @@ pub struct Entry {
     pub description: &'static str,
     /// Where it comes from.
     pub reference: &'static str,
+    /// Bytes it must hold at once.
+    pub holds: fn(&Description, &Options) -> usize,
     /// Run it.
     pub run: fn(&Material) -> Result<Finding, Error>,
 }
@@ -84,6 +91,7 @@ macro_rules! registry {
             summary: crate::$module::$kind::SUMMARY,
             description: crate::$module::$kind::DESCRIPTION,
             reference: crate::$module::$kind::REFERENCE,
+            holds: crate::$module::$kind::holds,
             run: |material| crate::$module::$kind::analyse(material).map(Finding::from),
         }),+];
     };
@@ -129,6 +137,25 @@ pub fn find(name: &str) -> Result<&'static Entry, Error> {
     })
 }
 
+/// Whether all of these analyses can be done within the memory that is allowed.
+///
+/// # Errors
+/// The first that must hold more at once.
+pub(crate) fn check_memory(entries: &[&Entry], about: &Description, options: &Options) -> Result<(), Error> {
+    for entry in entries {
+        let needed = (entry.holds)(about, options);
+        if needed > options.memory {
+            return Err(Error::Memory {
+                trajectories: about.name.clone(),
+                analysis: entry.name,
+                needed: Bytes(needed as u64),
+                allowed: Bytes(options.memory as u64),
+            });
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use redyn_core::Diagnose;
@@ -142,6 +169,19 @@ mod tests {
             assert!(entry.summary.len() < 100 && !entry.summary.is_empty(), "{}", entry.name);
             assert!(entry.description.ends_with('.') && !entry.reference.is_empty(), "{}", entry.name);
         }
+    }
+
+    #[test]
+    fn what_holds_more_than_is_allowed_is_refused_beforehand() {
+        let fixture = crate::fixture::Fixture::random(80, 3);
+        let about = redyn_core::TrajectorySource::description(&fixture);
+        let entries: Vec<&Entry> = ANALYSES.iter().collect();
+        let within = |memory| check_memory(&entries, about, &Options { memory, ..Options::default() });
+        let needed = 8 * 80 * 3 * (8 + 2);
+        assert!(within(needed).is_ok());
+        let error = within(needed - 1).unwrap_err();
+        assert!(error.to_string().contains("`global_geometry` holds 18.8 KiB at once, 18.7 KiB"), "{error}");
+        assert_eq!(error.hint().unwrap(), "give --memory 1M, or name other analyses with --only");
     }
 
     #[test]

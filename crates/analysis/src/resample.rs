@@ -49,8 +49,17 @@ impl Sums {
 
     /// Let an image contribute to a mean.
     pub(crate) fn add_to_mean(&mut self, image: usize, mean: usize, value: f64) {
-        self.add(image, mean, value);
-        self.add(image, self.n / 2 + mean, 1.0);
+        self.add_to_means(image, mean, &[value]);
+    }
+
+    /// Let an image contribute to neighbouring means.
+    pub(crate) fn add_to_means(&mut self, image: usize, first: usize, values: &[f64]) {
+        for (sum, &value) in (first..).zip(values) {
+            self.add(image, sum, value);
+        }
+        for mean in first..first + values.len() {
+            self.add(image, self.n / 2 + mean, 1.0);
+        }
     }
 
     /// The sums in every lane: `[sum][lane]`.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::between::Contribution;
 use crate::parts::all_rows;
+use crate::registry::check_memory;
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
     ANALYSES, Analysis, Between, Convergence, Entry, Error, Finding, JacobianRows, KnownRows, Options,
@@ -228,14 +229,11 @@ impl NetworkResults {
 /// Run analyses.
 ///
 /// # Errors
-/// An unknown name, an option that makes no sense, data that are damaged or do not fit
-/// together, an analysis asked for by name that the data do not allow, a request to stop.
+/// An unknown name, an option that makes no sense, more to be held than memory allows, data that are
+/// damaged or do not fit together, an analysis asked for by name that the data do not allow, a request to
+/// stop.
 pub fn analyse(request: &Request) -> Result<Results, Error> {
-    request.options.check()?;
-    let entries: Vec<&Entry> = match request.analyses {
-        Selection::All => ANALYSES.iter().collect(),
-        Selection::Named(names) => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
-    };
+    let entries = sought(request.subjects, request.analyses, request.options)?;
     let (mut networks, mut contributions) = (Vec::new(), Vec::new());
     for subject in request.subjects {
         let (results, contribution) = analyse_network(subject, &entries, request)?;
@@ -244,6 +242,26 @@ pub fn analyse(request: &Request) -> Result<Results, Error> {
     }
     let between = Between::of(&contributions, request.options)?;
     Ok(Results { options: request.options.clone(), networks, between })
+}
+
+/// The analyses asked for, before anything is read.
+///
+/// # Errors
+/// An unknown name, an option that makes no sense, more to be held than memory allows.
+pub fn sought(
+    subjects: &[Subject],
+    analyses: Selection,
+    options: &Options,
+) -> Result<Vec<&'static Entry>, Error> {
+    options.check()?;
+    let entries: Vec<&Entry> = match analyses {
+        Selection::All => ANALYSES.iter().collect(),
+        Selection::Named(names) => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
+    };
+    for subject in subjects {
+        check_memory(&entries, subject.trajectories.description(), options)?;
+    }
+    Ok(entries)
 }
 
 fn analyse_network(

@@ -32,7 +32,7 @@ impl Material<'_> {
         let (rows, options) = (self.rows, self.options);
         self.shared
             .replicates
-            .get_or_init(|| Replicates::new(&rows.labels, &options.uncertainty, options.memory))
+            .get_or_init(|| Replicates::new(&rows.labels, &options.uncertainty, options.memory / 4))
     }
 
     /// `‖r_n(t)‖₂`, correct now against not yet.

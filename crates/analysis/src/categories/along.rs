@@ -1,6 +1,7 @@
 //! Products of all images with all prototypes, and what a weighting of the images makes of them.
 
 use rayon::prelude::*;
+use redyn_core::Description;
 
 use super::products::Varied;
 use super::prototypes::Prototypes;
@@ -51,7 +52,7 @@ impl Axes {
 /// `m_k · m_l` is linear in the images of either class; see [`Along::weighted`].
 ///
 /// # Limits
-/// Takes `8 · n_images · n_steps · (n_classes + 2)` bytes: not kept longer than it is needed.
+/// Takes [`Along::bytes`]: not kept longer than it is needed.
 pub(crate) struct Along<'a> {
     prototypes: &'a Prototypes,
     by_class: Vec<Own>,
@@ -85,6 +86,11 @@ fn crossed(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<[f64; 2
 }
 
 impl<'a> Along<'a> {
+    /// Bytes of them, for trajectories like these.
+    pub(crate) fn bytes(about: &Description) -> usize {
+        8 * about.n_images * about.n_steps * (about.classes.len() + 2)
+    }
+
     /// Read the trajectories that the prototypes are of.
     ///
     /// # Errors
@@ -93,33 +99,32 @@ impl<'a> Along<'a> {
         let Prototypes { n_steps, n_units, .. } = *prototypes;
         let n = prototypes.classes.len();
         let n_rows = n_steps * (n + 2);
-        let mut images = vec![Vec::new(); n];
-        let mut products: Vec<Vec<f64>> =
-            prototypes.sizes.iter().map(|size| Vec::with_capacity(size * n_rows)).collect();
+        let own =
+            |&size: &usize| Own { images: Vec::with_capacity(size), products: Panels::zeros(n_rows, size) };
+        let mut by_class: Vec<Own> = prototypes.sizes.iter().map(own).collect();
         let axes = prototypes.axes();
         source.each_block(memory, |block, values| {
             let some = |(part, values): (usize, &[f32])| {
                 let first = block.start + part * TOGETHER;
                 let each = values.chunks_exact(n_steps * n_units).enumerate();
                 let crossed = each.flat_map(|(at, values)| crossed(prototypes, first + at, values));
-                (axes.along(values), crossed.collect::<Vec<_>>())
+                let along = axes.along(values);
+                let steps = along.chunks_exact(n).zip(crossed);
+                steps.flat_map(|(along, crossed)| along.iter().copied().chain(crossed)).collect()
             };
+            // [part][image, step, class + 2]
             let parts = values.par_chunks(TOGETHER * n_steps * n_units).enumerate().map(some);
-            let parts: Vec<(Vec<f64>, Vec<[f64; 2]>)> = parts.collect();
-            let steps = parts.iter().flat_map(|(along, crossed)| along.chunks_exact(n).zip(crossed));
-            let of_images = block.flat_map(|image| std::iter::repeat_n(image, n_steps));
-            for (image, (along, crossed)) in of_images.zip(steps) {
-                let into = &mut products[prototypes.place[image]];
-                into.extend_from_slice(along);
-                into.extend_from_slice(crossed);
-            }
+            let parts: Vec<Vec<f64>> = parts.collect();
+            by_class.par_iter_mut().enumerate().for_each(|(class, own)| {
+                for image in block.clone().filter(|&image| prototypes.place[image] == class) {
+                    let at = image - block.start;
+                    let products = &parts[at / TOGETHER][at % TOGETHER * n_rows..][..n_rows];
+                    own.products.set_unit(own.images.len(), products);
+                    own.images.push(image);
+                }
+            });
         })?;
-        (0..prototypes.n_images()).for_each(|image| images[prototypes.place[image]].push(image));
-        let own = |(images, products): (Vec<usize>, Vec<f64>)| {
-            let products = Panels::of_columns(&products, n_rows, images.len());
-            Own { images, products }
-        };
-        Ok(Self { prototypes, by_class: images.into_iter().zip(products).map(own).collect() })
+        Ok(Self { prototypes, by_class })
     }
 
     /// Products of the prototypes for weighted images, to first order in the weights.
@@ -129,7 +134,13 @@ impl<'a> Along<'a> {
     /// either. Between classes its mean is zero. Within one it is the noise that resampling adds to
     /// a mean whose images are a sample already: kept, it would drive every replicate's prototypes
     /// apart, and intervals of their distances would lie beside their values.
-    pub(crate) fn weighted(&self, multiplicities: &Multiplicities) -> [Varied<'_>; LANES] {
+    ///
+    /// `each` is given those of every lane in turn, so that only one lane's are held at a time.
+    pub(crate) fn weighted<R>(
+        &self,
+        multiplicities: &Multiplicities,
+        mut each: impl FnMut(&Varied) -> R,
+    ) -> [R; LANES] {
         let of = self.prototypes;
         let n = of.classes.len();
         // [class][lane, step, class + 2]
@@ -151,11 +162,11 @@ impl<'a> Along<'a> {
             let at = |step: usize, class: usize, which: usize| {
                 means[class][(lane * of.n_steps + step) * (n + 2) + which]
             };
-            of.products.varied(
+            each(&of.products.varied(
                 |step, k, l| at(step, k, l) + at(step, l, k),
                 |step, k| at(step, k, n),
                 |step, k| at(step, k, n + 1),
-            )
+            ))
         })
     }
 }
@@ -178,10 +189,11 @@ mod tests {
         let uncertainty = Uncertainty { replicates: 8, ..Uncertainty::default() };
         let replicates = Replicates::new(&fixture.labels, &uncertainty, 1 << 20);
         let along = Along::read(&found, &Staged::new(&fixture, Stage::Feature, true), 1 << 10).unwrap();
-        let weighted = along.weighted(&replicates.bundle(0));
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        for (lane, products) in weighted.iter().enumerate() {
-            let bundle = replicates.bundle(0);
+        let bundle = replicates.bundle(0);
+        let mut lanes = 0..LANES;
+        along.weighted(&bundle, |products| {
+            let lane = lanes.next().unwrap();
             let resampled = |step: usize, class: usize| -> Vec<f64> {
                 let mut mean = vec![0.0; found.n_units];
                 for (n, times) in bundle.iter().enumerate().filter(|(n, _)| found.place[*n] == class) {
@@ -199,8 +211,9 @@ mod tests {
             }
             let plain = dot(&resampled(2, 4), &resampled(1, 4)) - dot(&change(2, 4), &change(1, 4));
             close(products.with_previous(2, 4), plain);
-        }
-        let everyone = &along.weighted(&replicates.everyone())[0];
-        close(everyone.product(1, 0, 5), found.products.product(1, 0, 5));
+        });
+        assert!(lanes.is_empty());
+        let everyone = along.weighted(&replicates.everyone(), |products| products.product(1, 0, 5));
+        close(everyone[0], found.products.product(1, 0, 5));
     }
 }

@@ -1,10 +1,11 @@
 //! What every image is to every other: rows from all pairs, a tile at a time.
 
 use rayon::prelude::*;
+use redyn_core::Description;
 
 use super::staged::Staged;
-use crate::numeric::{Panels, dot};
-use crate::{Error, Material};
+use crate::numeric::{Panels, dot, vectorised};
+use crate::{Error, Material, Options};
 
 /// Neighbours that are looked for: `k = 2 … 50`, as published.
 pub(crate) const NEIGHBOURS: std::ops::RangeInclusive<usize> = 2..=50;
@@ -32,10 +33,18 @@ pub(crate) struct StepRows {
     pub(crate) kept: Vec<Vec<f64>>,
 }
 
+/// Candidates that are held before the nearest are picked, as a multiple of how many are looked for.
+const ROOM: usize = 4;
+
 /// Spread that is less than this share of the length is rounding.
 const FLAT: f64 = 1e-12;
 
 impl Pairwise {
+    /// Bytes of trajectories that are held: a step of so many images.
+    pub(crate) fn bytes(about: &Description, options: &Options) -> usize {
+        4 * about.n_images.min(options.categories.pairwise_images) * about.n_units.max(about.classes.len())
+    }
+
     /// Of at most so many images, evenly over each class. `None` where a logit is minus infinity.
     ///
     /// # Errors
@@ -91,6 +100,7 @@ impl StepRows {
             lengths.iter().zip(&along).map(|(x, m)| (x - 2.0 * m + middle).max(0.0)).collect();
         let total = |values: &[f64]| values.iter().sum::<f64>();
         let flat = total(&squares) <= FLAT * total(&lengths);
+        let all = Lengths { along: &along, squares: &lengths, middle };
         let rows: Vec<(f64, Vec<f64>)> = values
             .par_chunks(TILE * n_units)
             .enumerate()
@@ -98,20 +108,12 @@ impl StepRows {
                 let n_some = some.len() / n_units;
                 // [other image, image of the tile]
                 let products = Panels::new(some, n_some, n_units).products(values);
-                let row = |at: usize| {
-                    let image = tile * TILE + at;
-                    let with = |other: usize| products[other * n_some + at];
-                    let spread = |other: usize| (with(other) - along[image] - along[other] + middle).powi(2);
-                    let spread = (0..n).map(spread).sum::<f64>() / n as f64;
-                    let cosine = |other: usize| {
-                        let lengths = (lengths[image] * lengths[other]).sqrt();
-                        (other != image && lengths > 0.0).then(|| (other, with(other) / lengths))
-                    };
-                    let others: Vec<(usize, f64)> = (0..n).filter_map(cosine).collect();
-                    let alone = lengths[image] <= 0.0;
-                    (spread, if alone { Vec::new() } else { kept(others, labels, labels[image]) })
+                let (spreads, cosines) = all.pairs(tile * TILE, n_some, &products);
+                let row = |(at, spread)| {
+                    let own = labels[tile * TILE + at];
+                    (spread, kept(&cosines[at * n..][..n], labels, own))
                 };
-                (0..n_some).map(row).collect::<Vec<_>>()
+                spreads.into_iter().enumerate().map(row).collect::<Vec<_>>()
             })
             .collect();
         let (spreads, kept) = rows.into_iter().unzip();
@@ -119,18 +121,59 @@ impl StepRows {
     }
 }
 
+/// What is known of all images at a step before pairs are looked at.
+struct Lengths<'a> {
+    /// `x_n · mean`
+    along: &'a [f64],
+    /// `‖x_n‖²`
+    squares: &'a [f64],
+    /// `‖mean‖²`
+    middle: f64,
+}
+
+impl Lengths<'_> {
+    /// Of images from `first` on, given their products with all, `[other image, image]`: the mean of
+    /// `(z_n · z_m)²` over all, and the cosines, `[image, other image]`; NaN with oneself, and where
+    /// either is zero.
+    fn pairs(&self, first: usize, n_some: usize, products: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let n = self.squares.len();
+        let mut spreads = vec![0.0; n_some];
+        let mut cosines = vec![f64::NAN; n_some * n];
+        let (own_along, own_squares) = (&self.along[first..][..n_some], &self.squares[first..][..n_some]);
+        vectorised(
+            #[inline(always)]
+            || {
+                let mut quotients = vec![0.0; n_some];
+                for (other, products) in products.chunks_exact(n_some).enumerate() {
+                    let (along, square) = (self.along[other], self.squares[other]);
+                    for at in 0..n_some {
+                        spreads[at] += (products[at] - own_along[at] - along + self.middle).powi(2);
+                        let lengths = (own_squares[at] * square).sqrt();
+                        quotients[at] = if lengths > 0.0 { products[at] / lengths } else { f64::NAN };
+                    }
+                    for at in 0..n_some {
+                        cosines[at * n + other] = quotients[at];
+                    }
+                }
+                for at in 0..n_some {
+                    spreads[at] /= n as f64;
+                    cosines[at * n + first + at] = f64::NAN;
+                }
+            },
+        );
+        (spreads, cosines)
+    }
+}
+
 /// For every `k` of [`NEIGHBOURS`], the share of the `k` nearest that are of a class. Of neighbours
 /// that are equally near, as many as there is room for, each with the share of the class among them.
-fn kept(mut others: Vec<(usize, f64)>, labels: &[usize], class: usize) -> Vec<f64> {
+/// Others whose cosine is NaN are none; `cosines`: `[image]`.
+fn kept(cosines: &[f64], labels: &[usize], class: usize) -> Vec<f64> {
+    let others = nearest(cosines, *NEIGHBOURS.end());
     let most = (*NEIGHBOURS.end()).min(others.len());
     if most < *NEIGHBOURS.start() {
         return Vec::new();
     }
-    let nearer = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1);
-    let (_, last, _) = others.select_nth_unstable_by(most - 1, nearer);
-    let least = last.1;
-    others.retain(|other| other.1 >= least);
-    others.sort_unstable_by(nearer);
     let (mut shares, mut hits, mut passed) = (Vec::new(), 0.0, 0);
     for tied in others.chunk_by(|a, b| a.1 == b.1) {
         let own = tied.iter().filter(|other| labels[other.0] == class).count() as f64;
@@ -141,6 +184,33 @@ fn kept(mut others: Vec<(usize, f64)>, labels: &[usize], class: usize) -> Vec<f6
         passed += room;
     }
     shares.split_off(*NEIGHBOURS.start() - 1)
+}
+
+/// The `most` nearest and all that are as near as the last of them, the nearest first.
+fn nearest(cosines: &[f64], most: usize) -> Vec<(usize, f64)> {
+    let nearer = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1);
+    let mut found: Vec<(usize, f64)> = Vec::with_capacity(ROOM * most);
+    let mut least = f64::NEG_INFINITY;
+    let thin = |found: &mut Vec<(usize, f64)>, least: &mut f64| {
+        if found.len() > most {
+            *least = found.select_nth_unstable_by(most - 1, nearer).1.1;
+            found.retain(|other| other.1 >= *least);
+        }
+    };
+    let mut room = ROOM * most;
+    for (other, &cosine) in cosines.iter().enumerate() {
+        if cosine >= least {
+            found.push((other, cosine));
+            if found.len() == room {
+                thin(&mut found, &mut least);
+                // Where many are equally near, they are not looked through again for every one more.
+                room = (ROOM * most).max(2 * found.len());
+            }
+        }
+    }
+    thin(&mut found, &mut least);
+    found.sort_unstable_by(nearer);
+    found
 }
 
 /// At most so many images, each class giving its images evenly from first to last.
@@ -207,15 +277,31 @@ mod tests {
     #[test]
     fn neighbours_equally_near_share_the_room_that_is_left() {
         // One near of the class, then three equally near, one of which is of it, then far ones.
-        let mut others = vec![(0, 0.9), (1, 0.5), (2, 0.5), (3, 0.5)];
-        others.extend((4..60).map(|other| (other, 0.1)));
+        let mut cosines = vec![0.9, 0.5, 0.5, 0.5];
+        cosines.extend([0.1; 56]);
         let labels: Vec<usize> = (0..60).map(|n| usize::from(n > 1)).collect();
-        let found = kept(others, &labels, 0);
+        let found = kept(&cosines, &labels, 0);
         close(found[0], f64::midpoint(1.0, 1.0 / 3.0));
         close(found[1], (1.0 + 2.0 / 3.0) / 3.0);
         close(found[2], 2.0 / 4.0);
         assert_eq!(found.len(), 49);
-        assert_eq!(kept(vec![(0, 0.5)], &labels, 0), Vec::<f64>::new());
+        assert_eq!(kept(&[0.5, f64::NAN], &labels, 0), Vec::<f64>::new());
+    }
+
+    #[test]
+    fn the_nearest_are_those_of_a_sorted_list_with_all_that_are_as_near() {
+        let mut stream = redyn_core::random::Stream::new(5, &[]);
+        for coarse in [1e9, 40.0, 1.0] {
+            let cosines: Vec<f64> =
+                (0..3000).map(|_| (stream.between(-1.0, 1.0) * coarse).round() / coarse).collect();
+            let mut sorted = cosines.clone();
+            sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+            let least = sorted[49];
+            sorted.retain(|&cosine| cosine >= least);
+            let found = nearest(&cosines, 50);
+            assert_eq!(found.iter().map(|other| other.1).collect::<Vec<_>>(), sorted);
+            assert!(found.iter().all(|&(other, cosine)| cosines[other] == cosine));
+        }
     }
 
     #[test]

@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use rayon::prelude::*;
 use redyn_core::{Block, TrajectorySource};
 
 use super::Stage;
 use crate::Error;
 use crate::numeric::Panels;
 use crate::reader::Reader;
+
+/// Representations whose logits are formed together.
+const TOGETHER: usize = 240;
 
 /// A stage of some trajectories.
 pub(crate) struct Staged<'a> {
@@ -63,13 +67,21 @@ impl<'a> Staged<'a> {
             let recorded = if self.stage == Stage::Feature { &block.representations } else { &block.logits };
             return Cow::Borrowed(flat(recorded));
         };
-        let bias = self.source.description().readout.as_ref().and_then(|readout| readout.bias.as_ref());
-        let mut scores = panels.products(flat(&block.representations));
-        if let Some(bias) = bias {
-            for scores in scores.chunks_exact_mut(bias.len()) {
-                scores.iter_mut().zip(bias).for_each(|(score, &bias)| *score += f64::from(bias));
+        let about = self.source.description();
+        let bias = about.readout.as_ref().and_then(|readout| readout.bias.as_ref());
+        let representations = flat(&block.representations);
+        let n_classes = about.classes.len();
+        let mut scores = vec![0.0; representations.len() / about.n_units * n_classes];
+        let parts = representations.par_chunks(TOGETHER * about.n_units);
+        scores.par_chunks_mut(TOGETHER * n_classes).zip(parts).for_each(|(scores, representations)| {
+            let mut products = panels.products(representations);
+            if let Some(bias) = bias {
+                for products in products.chunks_exact_mut(n_classes) {
+                    products.iter_mut().zip(bias).for_each(|(product, &bias)| *product += f64::from(bias));
+                }
             }
-        }
-        Cow::Owned(scores.into_iter().map(|score| score as f32).collect())
+            scores.iter_mut().zip(products).for_each(|(score, product)| *score = product as f32);
+        });
+        Cow::Owned(scores)
     }
 }

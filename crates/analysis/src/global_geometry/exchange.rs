@@ -60,7 +60,7 @@ pub(super) fn exchanged(
 ) -> Result<Vec<[Option<f64>; 2]>, Error> {
     let (n, n_units, n_steps) = (prototypes.classes.len(), prototypes.n_units, prototypes.n_steps);
     let Options { uncertainty, memory, .. } = material.options;
-    let at_once = (memory / 4 / (8 * n * n_units)).max(rayon::current_num_threads());
+    let at_once = (memory / 2 / (8 * n * n_units)).max(rayon::current_num_threads());
     let staged = material.staged(stage);
     let mut null = Vec::with_capacity(uncertainty.replicates);
     for first in (0..uncertainty.replicates).step_by(at_once) {
@@ -73,7 +73,7 @@ pub(super) fn exchanged(
             })
             .collect();
         let mut halves: Vec<Half> = (0..n).map(|_| Half::new(n_units, signs.len())).collect();
-        staged.each_block(memory / 4, |images, values| {
+        staged.each_block(memory / 2, |images, values| {
             halves.par_iter_mut().enumerate().for_each(|(class, half)| {
                 let states = images.clone().zip(values.chunks_exact(n_steps * n_units));
                 for (image, values) in states.filter(|&(image, _)| prototypes.place[image] == class) {

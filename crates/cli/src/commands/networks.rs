@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use redyn_analysis::{Analysis, JacobianRows, RdmMovie, Selection, Subject};
+use redyn_analysis::{Analysis, JacobianRows, RdmMovie, Selection, Subject, sought};
 use redyn_core::TrajectorySource;
 use redyn_store::Recording;
 
@@ -23,7 +23,7 @@ pub(super) struct Networks<'a> {
     pub(super) left: &'a [usize],
 }
 
-/// Open an area of every store, find what belongs together, and act on it.
+/// Open an area of every store, find what belongs together, see whether memory allows what is asked, and act.
 pub(super) fn with_networks<T>(
     stores: &[Opened],
     how: &How,
@@ -73,6 +73,7 @@ pub(super) fn with_networks<T>(
             known: how.known,
         })
         .collect();
+    sought(&subjects, how.selection, how.options)?;
     act(&Networks { stores, subjects: &subjects, companions: &companions, left: &left })
 }
 
