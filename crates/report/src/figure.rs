@@ -71,9 +71,10 @@ pub(crate) enum Body {
 
 impl Panel {
     pub(crate) fn plot(title: &str, height: f64, plot: Plot, otherwise: &str) -> Self {
-        let body =
-            if plot.is_empty() { Body::Words(otherwise.to_owned()) } else { Body::Plot(Box::new(plot)) };
-        Self { title: title.to_owned(), height, body }
+        if plot.is_empty() {
+            return Self::words(title, WORDS, otherwise);
+        }
+        Self { title: title.to_owned(), height, body: Body::Plot(Box::new(plot)) }
     }
 
     pub(crate) fn words(title: &str, height: f64, words: &str) -> Self {
@@ -84,6 +85,9 @@ impl Panel {
         Self { title: title.to_owned(), height: scene.height, body: Body::Scene(scene) }
     }
 }
+
+/// Height of a panel in which there is nothing to draw.
+const WORDS: f64 = 60.0;
 
 /// Width of a panel in a row of `n`.
 pub(crate) fn panel_width(n: usize) -> f64 {

@@ -25,26 +25,26 @@ fn words(context: &Context) -> String {
     let names: Vec<&str> = networks.iter().map(|network| network.results.name.as_str()).collect();
     let stimuli = if context.stimuli.is_empty() { String::new() } else { format!(" ({})", context.stimuli) };
     let n_classes = networks[0].results.classes.len();
-    let n_steps = networks[0].results.n_steps;
+    let steps = || networks.iter().map(|network| network.results.n_steps);
+    let (fewest, most) = (steps().min().unwrap_or(0), steps().max().unwrap_or(0));
+    let from = if fewest < most { format!("{fewest} to ") } else { String::new() };
     let mut text = format!(
-        "{} ({}) classified {}{stimuli} of {} over {}.",
+        "{} ({}) classified {}{stimuli} of {} over {from}{}.",
         capital(&counted(networks.len(), "network")),
         listed(&names),
         images(context),
         counted(n_classes, "class"),
-        counted(n_steps, "step"),
+        counted(most, "step"),
     );
     for network in networks {
         if let Some(accuracy) = network.results.get::<Accuracy>() {
             let (first, last) = (accuracy.per_step.first().copied().flatten(), accuracy.last);
-            let _ = write!(
-                text,
-                " {} goes from {} correct at t=0 to {} at t={}",
-                network.results.name,
-                first.map_or_else(|| "nothing".into(), |first| percent(first.value)),
-                percent(last.estimate.value),
-                last.step,
-            );
+            let (name, at_last) = (&network.results.name, percent(last.estimate.value));
+            let first = first.map_or_else(|| "nothing".into(), |first| percent(first.value));
+            let _ = match last.step {
+                0 => write!(text, " {name} has {at_last} correct"),
+                step => write!(text, " {name} goes from {first} correct at t=0 to {at_last} at t={step}"),
+            };
             if accuracy.best.step != last.step {
                 let _ = write!(
                     text,
