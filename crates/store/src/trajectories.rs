@@ -7,6 +7,7 @@ use redyn_core::{Block, Description, Diagnose, TrajectorySource};
 use zarrs::array::Array;
 
 use crate::files::Files;
+use crate::import::all_finite;
 use crate::layout::{self, Spec};
 use crate::pairing::{Pairing, Recorded};
 use crate::store::read_chunk;
@@ -133,7 +134,7 @@ impl<'a> StoreTrajectories<'a> {
     }
 
     fn check_finite(&self, images: &Range<usize>, spec: &Spec, values: &Array3<f32>) -> Result<(), Error> {
-        if values.iter().all(|value| value.is_finite()) {
+        if values.as_slice().is_some_and(all_finite) {
             return Ok(());
         }
         let mut all = values.indexed_iter();

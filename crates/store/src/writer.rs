@@ -14,6 +14,7 @@ use zarrs::storage::StorageError;
 
 use crate::files::{Files, WORKSHOP};
 use crate::header::Header;
+use crate::import::all_finite;
 use crate::layout::{Spec, keep_everything};
 use crate::lock::Lock;
 use crate::{Error, StorePlan};
@@ -331,11 +332,7 @@ fn refuse_foreign(root: &Path) -> Result<(), Error> {
 }
 
 fn check_finite(array: &str, values: &ArrayViewD<f32>, first: usize, steps: &[usize]) -> Result<(), Error> {
-    let fine = match values.as_slice() {
-        Some(flat) => flat.iter().all(|value| value.is_finite()),
-        None => values.iter().all(|value| value.is_finite()),
-    };
-    if fine {
+    if values.as_slice().is_some_and(all_finite) {
         return Ok(());
     }
     let mut all = values.indexed_iter();

@@ -17,6 +17,7 @@ pub use self::array::read_arrays;
 pub use self::arrays::Arrays;
 pub use self::manifest::{ArrayPlace, Manifest, Names, OutputsPlace, ReadoutPlaces};
 pub use self::memory::Values;
+pub(crate) use self::number::all_finite;
 pub use self::published::{Published, import_npz};
 pub use self::source::ArrayTrajectories;
 use crate::{BlockData, Error, Store, StoreWriter, Work};
