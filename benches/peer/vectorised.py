@@ -169,12 +169,12 @@ def transition_graph(statistics, classes):
 
 def analyse(request):
     start = time.perf_counter()
-    everything = request["set"] == "everything"
+    intervals = request["set"] == "first_paper"
     r, p, labels, weight = published.load(request["npz"])
-    statistics = Statistics(r, p, labels, weight, margins=everything)
+    statistics = Statistics(r, p, labels, weight, margins=intervals)
     values = [value[0] for value in statistics.of(np.ones((1, len(labels))))]
     published.dendrogram(weight)
-    if everything:
+    if intervals:
         bootstrap(statistics)
         transition_graph(statistics, len(weight))
     seconds = time.perf_counter() - start

@@ -34,8 +34,12 @@ type Measure = fn(&str, &Path, &Options) -> Result<Case, Failure>;
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut record = Record::begin("data", options, Versions::here(&Cpu::new(), BTreeMap::new()));
     let folder = tempfile::tempdir().map_err(Failure::file("a temporary folder"))?;
-    let all: [(&str, Measure); 3] =
-        [("decode and augment", images), ("store, writing", writing), ("store, reading", reading)];
+    let all: [(&str, Measure); 4] = [
+        ("decode and augment", |name, folder, options| images(name, folder, options, false)),
+        ("augment what is kept", |name, folder, options| images(name, folder, options, true)),
+        ("store, writing", writing),
+        ("store, reading", reading),
+    ];
     for (name, measure) in all.into_iter().filter(|(name, _)| options.wants(name)) {
         let place = folder.path().join(name.replace(' ', "-"));
         fs::create_dir_all(&place).map_err(Failure::file(&place))?;
@@ -45,18 +49,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     record.finish(options)
 }
 
-/// Decoding and augmentation by two threads against training steps of the demo's network.
-fn images(name: &str, folder: &Path, options: &Options) -> Result<Case, Failure> {
+/// Augmentation by two threads, of pictures that are decoded again in every pass or kept since the first,
+/// against training steps of the demo's network.
+fn images(name: &str, folder: &Path, options: &Options, kept: bool) -> Result<Case, Failure> {
     let count = if options.size == Size::Full { 1600 } else { 64 };
     let photographs = folder.join("photographs");
     write_photographs(&photographs, count)?;
     let choices = OpenOptions { image_size: Some(IMAGE), ..OpenOptions::default() };
-    let data = open(&photographs.to_string_lossy(), &choices).map_err(Failure::redyn)?;
-    let split = data.split("train").map_err(Failure::redyn)?;
+    let mut data = open(&photographs.to_string_lossy(), &choices).map_err(Failure::redyn)?;
     let normalisation = data.statistics().map_err(Failure::redyn)?.normalisation();
+    if kept {
+        data.keep_in_memory(1 << 30);
+    }
+    let split = data.split("train").map_err(Failure::redyn)?;
     let epoch = RefCell::new(0);
     // Seconds of a whole pass, per image.
-    let decode = |_| {
+    let load = |_: usize| {
         *epoch.borrow_mut() += 1;
         let epoch = *epoch.borrow();
         let loading = LoaderOptions {
@@ -71,6 +79,9 @@ fn images(name: &str, folder: &Path, options: &Options) -> Result<Case, Failure>
         }
         Ok(start.elapsed().as_secs_f64() / count as f64)
     };
+    if kept {
+        load(1)?;
+    }
     let batch = 32;
     let spec = format!("blt64:width=0.125,image_size={IMAGE},classes=16");
     let setup = Setup::write(&spec, 6, batch, folder)?;
@@ -79,7 +90,7 @@ fn images(name: &str, folder: &Path, options: &Options) -> Result<Case, Failure>
     let updates = 8;
     let train = |_| Ok(ours.seconds(What::Train, updates) / (updates * batch) as f64);
     let mut contestants = [
-        Contestant::new(format!("decode and augment, {THREADS} threads"), decode),
+        Contestant::new(format!("{name}, {THREADS} threads"), load),
         Contestant::new("training, small LA T=6 batch 32, all threads", train),
     ];
     let timings = alternate(&mut contestants, Effort { seconds: 0.0, ..options.effort() })?;
