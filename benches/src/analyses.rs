@@ -1,6 +1,8 @@
 //! Analyses against loops over images and against vectorised `NumPy`.
 
 use std::cell::RefCell;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -193,7 +195,9 @@ impl Bench<'_> {
         let mut contestants = vec![
             Contestant::new("redyn, from the .npz", |_| timed(&|| analyse_file(&self.npz, set))),
             Contestant::new("redyn, from its store", |_| timed(&|| analyse_file(&self.store, set))),
+            Contestant::new(READING, |_| read(&self.npz)),
         ];
+        let first_peer = contestants.len();
         for (module, name) in peers.iter().copied() {
             let (cell, every) = (&cell, if module == NOTEBOOK.0 { every } else { 1 });
             contestants.push(Contestant::new(format!("{name}, from the .npz"), move |_| {
@@ -204,7 +208,7 @@ impl Bench<'_> {
         let mut timings = alternate(&mut contestants, effort)?;
         drop(contestants);
         if set == Set::Published {
-            timings[2].share_measured = 1.0 / every as f64;
+            timings[first_peer].share_measured = 1.0 / every as f64;
         }
         let mut case = Case::new(title(set), "images", self.extent.images as f64, timings);
         case.about = format!("{:?}, {} MB", self.extent, self.extent.bytes() / 1_000_000);
@@ -234,6 +238,23 @@ impl Bench<'_> {
             ],
         };
         Ok(case)
+    }
+}
+
+/// What nobody is faster than.
+const READING: &str = "reading the .npz, nothing else";
+
+/// Seconds that it takes to look at every byte of a file once.
+fn read(path: &Path) -> Result<f64, Failure> {
+    let start = Instant::now();
+    let mut file = File::open(path).map_err(Failure::file(path))?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let n = file.read(&mut buffer).map_err(Failure::file(path))?;
+        if n == 0 {
+            return Ok(start.elapsed().as_secs_f64());
+        }
+        std::hint::black_box(&buffer[..n]);
     }
 }
 
