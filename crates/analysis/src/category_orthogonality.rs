@@ -1,6 +1,6 @@
 //! How near prototypes of categories come to being orthogonal.
 
-use redyn_core::Description;
+use redyn_core::{Description, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::categories::along::Along;
@@ -80,9 +80,9 @@ impl Analysis for CategoryOrthogonality {
             };
             n_pairs = prototypes.classes.len() * (prototypes.classes.len() - 1) / 2;
             let trained = orthogonality(material, &material.staged(stage), prototypes)?;
-            let untrained = untrained(material, stage, states[0])?
-                .map(|(staged, twin)| orthogonality(material, &staged, &twin))
-                .transpose()?;
+            let twin = material.untrained_trajectories;
+            let twin = twin.map(|twin| companion(material, twin, stage, states[0])).transpose()?.flatten();
+            let untrained = twin.map(|(staged, twin)| orthogonality(material, &staged, &twin)).transpose()?;
             stages.push(OrthogonalityStage { stage, trained, untrained });
         }
         if n_pairs == 0 {
@@ -139,13 +139,13 @@ impl Analysis for CategoryOrthogonality {
     }
 }
 
-/// A stage of the untrained twin with its prototypes, where there is one and the stage has directions.
-pub(crate) fn untrained<'a>(
-    material: &Material<'a>,
+/// A stage of the untrained twin, or of another companion, with its prototypes; none without directions.
+pub(crate) fn companion<'a>(
+    material: &Material,
+    twin: &'a dyn TrajectorySource,
     stage: Stage,
     base: usize,
 ) -> Result<Option<(Staged<'a>, Prototypes)>, Error> {
-    let Some(twin) = material.untrained_trajectories else { return Ok(None) };
     let staged = Staged::new(twin, stage, material.reads());
     let prototypes = Prototypes::read(&staged, base, material.options.memory)?;
     Ok(prototypes.map(|prototypes| (staged, prototypes)))

@@ -180,6 +180,7 @@ fn degenerate_inputs_give_no_estimate_instead_of_a_panic() {
             long: None,
             with_bias: None,
             bias_removed: None,
+            random: Vec::new(),
             factors: Vec::new(),
         };
         let judged = |paper| {

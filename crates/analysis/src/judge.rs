@@ -72,6 +72,8 @@ pub struct Case<'a> {
     pub with_bias: Option<&'a dyn TrajectorySource>,
     /// That network, its bias taken away after training.
     pub bias_removed: Option<&'a dyn TrajectorySource>,
+    /// Further random weights of the same network, beside those of its untrained twin.
+    pub random: Vec<&'a dyn TrajectorySource>,
     /// How it is made: what differs between networks, and which way. Empty where nothing is said.
     pub factors: Vec<(String, String)>,
 }
@@ -150,10 +152,14 @@ pub(crate) struct Measures {
 pub(crate) const NO_PAIR_OF_GROUPS: &str = "no step has both images correct now and images not yet correct";
 
 impl Measures {
-    pub(crate) fn of(material: &Material, paper: Paper) -> Result<Self, Error> {
+    pub(crate) fn of(
+        material: &Material,
+        random: &[&dyn TrajectorySource],
+        paper: Paper,
+    ) -> Result<Self, Error> {
         match paper {
             Paper::Thorat2023 => Ok(Self::of_contrasts(material)),
-            Paper::Luo2026 => Ok(Self { geometry: Geometry::of(material)?, ..Self::default() }),
+            Paper::Luo2026 => Ok(Self { geometry: Geometry::of(material, random)?, ..Self::default() }),
         }
     }
 
@@ -234,6 +240,9 @@ struct Read<'a> {
 impl<'a> Read<'a> {
     fn of(case: &Case<'a>, options: &Options, stop: &Stop) -> Result<Self, Error> {
         let main = Prepared::read(&case.subject, options, stop)?;
+        for random in &case.random {
+            check_companion(Role::UntrainedTwin, case.subject.trajectories, *random)?;
+        }
         let biased = |source: &'a dyn TrajectorySource| {
             check_companion(Role::ReadoutVariant, case.subject.trajectories, source)?;
             let variant = Subject { known: case.subject.known, ..Subject::of(source) };
@@ -308,7 +317,10 @@ fn network(
     let measures: Vec<Measures> = read
         .iter()
         .zip(&shared)
-        .map(|(read, shared)| Measures::of(&read.main.material(options, &shared[0]), paper))
+        .zip(cases)
+        .map(|((read, shared), case)| {
+            Measures::of(&read.main.material(options, &shared[0]), &case.random, paper)
+        })
         .collect::<Result<_, _>>()?;
     let individuals: Vec<Individual> = read
         .iter()
@@ -356,7 +368,7 @@ pub(crate) fn individual(fixture: &crate::fixture::Fixture, test: impl FnOnce(&I
 #[cfg(test)]
 pub(crate) fn individual_of(paper: Paper, fixture: &crate::fixture::Fixture, test: impl FnOnce(&Individual)) {
     crate::fixture::material(fixture, |material| {
-        let measures = Measures::of(material, paper).unwrap();
+        let measures = Measures::of(material, &[], paper).unwrap();
         test(&Individual {
             material: *material,
             long: None,
@@ -380,7 +392,7 @@ pub(crate) fn individual_with_bias(
     let biased = Fixture::new(fixture.labels.clone(), fixture.representations.clone(), Some(readout));
     let (with, without) = (rows_of(&biased), rows_of(fixture));
     material(fixture, |material| {
-        let measures = Measures::of(material, Paper::Thorat2023).unwrap();
+        let measures = Measures::of(material, &[], Paper::Thorat2023).unwrap();
         let individual = Individual {
             material: *material,
             long: None,

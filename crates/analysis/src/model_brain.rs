@@ -10,7 +10,7 @@ use crate::rdm_movie::Frames;
 use crate::replicates::Replicates;
 use crate::resample::{Sums, bootstrap, draws_by_weights, estimates, means, p_value};
 use crate::table::Table;
-use crate::{Error, Estimate, Options, RdmOptions};
+use crate::{Error, Estimate, Options, RdmOptions, Uncertainty};
 
 /// RDMs of one area of a model, at every step.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +102,8 @@ pub struct Ceiling {
 pub struct BrainComparison {
     /// How RDMs were made and compared.
     pub options: RdmOptions,
+    /// How intervals and permutations were drawn.
+    pub uncertainty: Uncertainty,
     /// Every model, area and step with every brain and time.
     pub matches: Vec<Match>,
     /// Of every brain and time.
@@ -151,7 +153,8 @@ pub fn compare_with_brains(
             }
         }
     }
-    Ok(BrainComparison { options: options.rdm.clone(), matches, ceilings })
+    let (rdm, uncertainty) = (options.rdm.clone(), options.uncertainty.clone());
+    Ok(BrainComparison { options: rdm, uncertainty, matches, ceilings })
 }
 
 type Found = (Option<Estimate>, Option<Estimate>, Option<f64>);
@@ -197,6 +200,23 @@ fn compare(model: &Rdms, subjects: &Rdms, options: &Options) -> Result<Vec<Found
 }
 
 impl BrainComparison {
+    /// Of every area and brain, the step and time at which they are most alike.
+    pub fn best(&self) -> Vec<(&Match, Estimate)> {
+        let mut best: Vec<(&Match, Estimate)> = Vec::new();
+        for found in &self.matches {
+            let Some(estimate) = found.over_images else { continue };
+            let pair = |one: &Match| {
+                (&one.network, &one.area, &one.brain) == (&found.network, &found.area, &found.brain)
+            };
+            match best.iter_mut().find(|(known, _)| pair(known)) {
+                Some(known) if estimate.value > known.1.value => *known = (found, estimate),
+                Some(_) => {}
+                None => best.push((found, estimate)),
+            }
+        }
+        best
+    }
+
     /// Similarities and noise ceilings as tidy tables.
     pub fn tables(&self) -> Vec<Table> {
         let words = self.options.comparison.words();

@@ -513,8 +513,9 @@ pub(crate) enum SpatialArg {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Folder of `redyn analyze`
-    pub(crate) results: PathBuf,
+    /// Folders of `redyn analyze` and of `redyn compare`: one page shows what either holds
+    #[arg(required = true)]
+    pub(crate) results: Vec<PathBuf>,
     /// Folder for the page and its figures [default: RESULTS/report]
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,

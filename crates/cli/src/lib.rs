@@ -29,7 +29,6 @@ pub use redyn_zoo as zoo;
 mod args;
 mod brain_axes;
 mod brains;
-mod cases;
 mod category_args;
 mod commands;
 mod console;
@@ -54,8 +53,8 @@ pub use args::Cli;
 pub use brain_axes::BrainAxes;
 pub use brains::{brain_rdms, read_brains};
 pub use commands::{
-    Analyzed, Areas, Claims, Feedforward, How, analyze_opened, compare_opened, judge, judged_tables,
-    parts_of, run,
+    Analyzed, Areas, Challenged, Claims, Feedforward, How, analyze_opened, compare_opened, judge,
+    judged_tables, parts_of, run,
 };
 pub use console::Console;
 pub use failure::Failure;

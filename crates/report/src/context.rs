@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use redyn_analysis::{Between, Judged, NetworkResults, Options};
+use redyn_analysis::{Between, BrainComparison, Judged, NetworkResults, Options};
 use redyn_core::{Drawing, Hierarchy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Error;
 
 /// Everything a report shows. Nothing else enters it: no clock, no file, no network.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Context {
     /// Title of the page.
     pub title: String,
@@ -31,6 +31,9 @@ pub struct Context {
     /// How alike the networks' RDMs are, where several saw the same images.
     #[serde(default)]
     pub between: Option<Between>,
+    /// How alike networks and brains are; without networks it is all that is shown.
+    #[serde(default)]
+    pub comparison: Option<BrainComparison>,
     /// Pictures of some images, by index of the image; the same images for every network.
     pub thumbnails: BTreeMap<usize, Thumbnail>,
     /// Where everything comes from: versions, digests, seeds, commands.
@@ -44,6 +47,9 @@ pub struct Network {
     pub results: NetworkResults,
     /// How its classes are related: one entry per class of the results.
     pub hierarchy: Option<Hierarchy>,
+    /// The networks of one design that it belongs to: `CORnet`. Unknown of recordings.
+    #[serde(default)]
+    pub family: Option<String>,
     /// How it is built; absent for recordings.
     pub drawing: Option<Drawing>,
     /// What was set about the images it saw, where they were generated: `clutter` 0.5.
@@ -125,9 +131,9 @@ impl Context {
     /// Check that the parts belong together.
     ///
     /// # Errors
-    /// No network, two networks of one name, a hierarchy of another number of classes.
+    /// Neither a network nor a comparison, two networks of one name, a hierarchy of another number of classes.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.networks.is_empty() {
+        if self.networks.is_empty() && self.comparison.is_none() {
             return Err(Error::NoNetwork);
         }
         for (index, network) in self.networks.iter().enumerate() {

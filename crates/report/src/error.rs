@@ -8,7 +8,7 @@ use redyn_core::{Diagnose, Fault};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing to report on.
-    #[error("a report needs at least one network")]
+    #[error("a report needs at least one network, or a comparison with brains")]
     NoNetwork,
     /// Two networks could not be told apart.
     #[error("two networks are named `{name}`")]

@@ -18,12 +18,24 @@ pub(crate) enum Ink {
     Ground,
     /// One of [`N_HUES`] hues.
     Hue(usize),
+    /// A hue, mixed once or more with the ink of words: further from either ground.
+    Shade(usize, usize),
     /// One of [`N_RAMP`] ordered colours.
     Ramp(usize),
 }
 
+/// What is drawn on.
+#[derive(Clone, Copy)]
+enum Ground {
+    Light,
+    Dark,
+}
+
 /// Number of hues.
 pub(crate) const N_HUES: usize = 8;
+/// Number of further shades of every hue, and how much of the ink of words each adds.
+const N_SHADES: usize = 2;
+const SHADED: f64 = 0.33;
 /// Number of ordered colours.
 pub(crate) const N_RAMP: usize = 10;
 
@@ -75,37 +87,64 @@ impl Ink {
         Self::Hue(index % N_HUES)
     }
 
+    /// Shade `index` of a hue, the hue itself first; shades repeat after the last.
+    pub(crate) fn shade(hue: usize, index: usize) -> Self {
+        match index % (N_SHADES + 1) {
+            0 => Self::hue(hue),
+            times => Self::Shade(hue % N_HUES, times),
+        }
+    }
+
     /// Name of its CSS variable.
     pub(crate) fn name(self) -> String {
         match self {
             Self::Hue(index) => format!("h{index}"),
+            Self::Shade(hue, times) => format!("h{hue}s{times}"),
             Self::Ramp(index) => format!("r{index}"),
             fixed => FIXED[fixed.position()].0.to_owned(),
         }
     }
 
     /// Colour on light ground, `#rrggbb`.
-    pub(crate) fn light(self) -> &'static str {
-        match self {
-            Self::Hue(index) => HUES[index].0,
-            Self::Ramp(index) => RAMP[index].0,
-            fixed => FIXED[fixed.position()].1,
-        }
+    pub(crate) fn light(self) -> String {
+        let [red, green, blue] = self.rgb();
+        format!("#{red:02x}{green:02x}{blue:02x}")
     }
 
     /// Colour on dark ground, `#rrggbb`.
-    pub(crate) fn dark(self) -> &'static str {
-        match self {
-            Self::Hue(index) => HUES[index].1,
-            Self::Ramp(index) => RAMP[index].1,
-            fixed => FIXED[fixed.position()].2,
-        }
+    pub(crate) fn dark(self) -> String {
+        let [red, green, blue] = self.on(Ground::Dark);
+        format!("#{red:02x}{green:02x}{blue:02x}")
     }
 
     /// Red, green and blue on light ground.
     pub(crate) fn rgb(self) -> [u8; 3] {
-        let digits = &self.light()[1..];
-        [0, 2, 4].map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("inks are #rrggbb"))
+        self.on(Ground::Light)
+    }
+
+    fn on(self, ground: Ground) -> [u8; 3] {
+        let of = |(light, dark): (&str, &str)| {
+            let digits = match ground {
+                Ground::Light => &light[1..],
+                Ground::Dark => &dark[1..],
+            };
+            [0, 2, 4].map(|at| u8::from_str_radix(&digits[at..at + 2], 16).expect("inks are #rrggbb"))
+        };
+        match self {
+            Self::Hue(index) => of(HUES[index]),
+            Self::Ramp(index) => of(RAMP[index]),
+            Self::Shade(hue, times) => {
+                let (hue, words) = (Self::Hue(hue).on(ground), Self::Text.on(ground));
+                let share = SHADED * times as f64;
+                let mixed =
+                    |a: u8, b: u8| (f64::from(a) * (1.0 - share) + f64::from(b) * share).round() as u8;
+                [0, 1, 2].map(|channel| mixed(hue[channel], words[channel]))
+            }
+            fixed => {
+                let (_, light, dark) = FIXED[fixed.position()];
+                of((light, dark))
+            }
+        }
     }
 
     /// All inks.
@@ -113,6 +152,7 @@ impl Ink {
         [Self::Text, Self::Muted, Self::Axis, Self::Grid, Self::Ground]
             .into_iter()
             .chain((0..N_HUES).map(Self::Hue))
+            .chain((0..N_HUES).flat_map(|hue| (1..=N_SHADES).map(move |times| Self::Shade(hue, times))))
             .chain((0..N_RAMP).map(Self::Ramp))
     }
 
@@ -122,7 +162,7 @@ impl Ink {
             Self::Axis => 2,
             Self::Grid => 3,
             Self::Ground => 4,
-            Self::Text | Self::Hue(_) | Self::Ramp(_) => 0,
+            Self::Text | Self::Hue(_) | Self::Shade(..) | Self::Ramp(_) => 0,
         }
     }
 }
@@ -156,7 +196,22 @@ mod tests {
                 _ => 3.0,
             };
             for (ground, found) in [(Ink::Ground.light(), ink.light()), (Ink::Ground.dark(), ink.dark())] {
-                assert!(contrast(ground, found) >= least, "{ink:?} {found} {}", contrast(ground, found));
+                let stands_out = contrast(&ground, &found);
+                assert!(stands_out >= least, "{ink:?} {found} {stands_out}");
+            }
+        }
+    }
+
+    #[test]
+    fn shades_of_a_hue_stand_out_one_more_than_the_other() {
+        for hue in 0..N_HUES {
+            let shades = [0, 1, 2].map(|index| Ink::shade(hue, index));
+            assert_eq!((shades[0], Ink::shade(hue, 3)), (Ink::Hue(hue), Ink::Hue(hue)));
+            for (ground, colour) in
+                [(Ink::Ground.light(), Ink::light as fn(Ink) -> String), (Ink::Ground.dark(), Ink::dark)]
+            {
+                let found = shades.map(|shade| contrast(&ground, &colour(shade)));
+                assert!(found.windows(2).all(|pair| pair[1] > 1.1 * pair[0]), "{hue}: {found:?}");
             }
         }
     }

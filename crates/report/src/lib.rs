@@ -11,7 +11,13 @@
 //! use redyn_report::{Context, Network, write};
 //!
 //! # fn example(results: redyn_analysis::Results) -> Result<(), redyn_report::Error> {
-//! let network = |results| Network { results, hierarchy: None, drawing: None, stimuli: Default::default() };
+//! let network = |results| Network {
+//!     results,
+//!     hierarchy: None,
+//!     family: None,
+//!     drawing: None,
+//!     stimuli: Default::default(),
+//! };
 //! let context = Context {
 //!     title: "Two networks and what they do".into(),
 //!     stimuli: "photographs, split test".into(),
@@ -20,6 +26,7 @@
 //!     challenged: Vec::new(),
 //!     judged: None,
 //!     between: results.between,
+//!     comparison: None,
 //!     thumbnails: std::collections::BTreeMap::new(),
 //!     provenance: Vec::new(),
 //! };
@@ -39,6 +46,7 @@ mod figure;
 mod figures;
 mod font;
 mod ink;
+mod look;
 mod number;
 mod page;
 mod pdf;

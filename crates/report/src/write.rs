@@ -96,7 +96,9 @@ pub fn write(context: &Context, folder: &Path) -> Result<Written, Error> {
 /// A value that is not finite, a folder that cannot be written to.
 pub fn write_comparison(found: &BrainComparison, folder: &Path) -> Result<WrittenFigure, Error> {
     fs::create_dir_all(folder).map_err(|source| Error::Write { path: folder.to_owned(), source })?;
-    write_figure(&figures::model_brain(found), folder, folder)
+    // Its tables lie beside the folder, as the comparison names them.
+    let figure = Figure { tables: Vec::new(), ..figures::model_brain(found) };
+    write_figure(&figure, folder, folder)
 }
 
 fn write_figure(figure: &Figure, drawn: &Path, data: &Path) -> Result<WrittenFigure, Error> {

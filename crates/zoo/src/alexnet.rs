@@ -24,6 +24,7 @@ const ORIGIN: &str = "torchvision 0.29.2, models/alexnet.py";
 pub(crate) const ALEXNET: Entry = Entry {
     name: "alexnet",
     summary: "AlexNet, a feed-forward control without normalisation",
+    family: "AlexNet",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::pytorch(|evidence| evidence.classes(&["classifier.6.weight"])),

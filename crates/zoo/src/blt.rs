@@ -34,6 +34,7 @@ const PUBLISHED: Published = Published::pytorch(checkpoint::infer);
 pub(crate) const BLT64: Entry = Entry {
     name: "blt64",
     summary: "BLT network for 64-pixel images: lateral and top-down connections, added or multiplied",
+    family: "BLT",
     citation: CITATION,
     origin: ORIGIN,
     settings: || settings("64"),
@@ -45,6 +46,7 @@ pub(crate) const BLT64: Entry = Entry {
 pub(crate) const BLT128: Entry = Entry {
     name: "blt128",
     summary: "BLT network for 128-pixel images, with 5x5 kernels",
+    family: "BLT",
     citation: CITATION,
     origin: ORIGIN,
     settings: || settings("128"),

@@ -34,6 +34,7 @@ const ORIGIN: &str = "KietzmannLab/BLT-VS @032a4d9";
 pub(crate) const BLT_VS: Entry = Entry {
     name: "blt_vs",
     summary: "BLT-VS: the ventral stream from retina to LOC, streams up and down",
+    family: "BLT",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::pytorch(infer),

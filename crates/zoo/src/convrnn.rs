@@ -52,6 +52,7 @@ const GAMMA: f32 = 0.700_656_7;
 pub(crate) const RGC_SHALLOW: Entry = Entry {
     name: "rgc_shallow",
     summary: "ConvRNN of 5 layers with reciprocal gated cells",
+    family: "ConvRNN",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::tensorflow(|evidence| {

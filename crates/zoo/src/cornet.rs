@@ -32,6 +32,7 @@ const CHANNELS: [usize; 4] = [64, 128, 256, 512];
 pub(crate) const CORNET_RT: Entry = Entry {
     name: "cornet_rt",
     summary: "CORnet-RT: recurrent areas, a signal climbs one of them per step",
+    family: "CORnet",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::pytorch(|evidence| evidence.classes(&["decoder.linear.weight"])),

@@ -33,12 +33,14 @@ pub use import::{Fit, Key, Missing, Row, Status, Unexpected};
 pub use spec::{Setting, Spec};
 pub use weights_file::{digest, read_weights, write_weights};
 
-/// A family of networks that can be built by name.
+/// A network that can be built by name, at many settings.
 pub struct Entry {
     /// Name, as it is typed.
     pub name: &'static str,
     /// One line for lists.
     pub summary: &'static str,
+    /// Networks of one design share it, whatever their variant or depth: `CORnet`.
+    pub family: &'static str,
     /// The publication.
     pub citation: &'static str,
     /// Where the reference code lives, with the commit this was checked against.

@@ -59,6 +59,7 @@ fn separated(key: &str) -> String {
 pub(crate) const LRM1: Entry = Entry {
     name: "lrm1",
     summary: "AlexNet with one set of long-range modulatory feedback",
+    family: "LRM",
     citation: CITATION,
     origin: ORIGIN,
     published: Published {

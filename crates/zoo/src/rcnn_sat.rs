@@ -29,6 +29,7 @@ const EPSILON: f32 = 1e-3;
 pub(crate) const BL: Entry = Entry {
     name: "bl",
     summary: "BL: seven layers with lateral connections, a batch norm for every layer and step",
+    family: "rcnn-sat",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::tensorflow(infer),

@@ -27,6 +27,7 @@ const ORIGIN: &str = "torchvision 0.29.2, models/resnet.py";
 pub(crate) const RESNET18: Entry = Entry {
     name: "resnet18",
     summary: "ResNet-18, a feed-forward control with skip connections",
+    family: "ResNet",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::pytorch(|evidence| evidence.classes(&["fc.weight"])),

@@ -22,6 +22,7 @@ const ORIGIN: &str = "torchvision 0.29.2, models/vgg.py";
 pub(crate) const VGG16: Entry = Entry {
     name: "vgg16",
     summary: "VGG-16, a deep feed-forward control without normalisation",
+    family: "VGG",
     citation: CITATION,
     origin: ORIGIN,
     published: Published::pytorch(|evidence| evidence.classes(&["classifier.6.weight"])),

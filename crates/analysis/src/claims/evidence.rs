@@ -3,9 +3,11 @@
 use rayon::prelude::*;
 use redyn_core::random::Stream;
 
-use crate::Material;
+use super::Sampling;
 use crate::replicates::Strata;
 use crate::resample::{Draws, Sums, draws, draws_by_weights, mean, means};
+use crate::seeds::over_seeds;
+use crate::{Material, Uncertainty};
 
 /// What one seed says about a claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,12 +16,26 @@ pub(crate) struct Evidence {
     pub(crate) draws: Draws,
     /// The statistic under permutation `b`; empty where none makes sense.
     pub(crate) null: Vec<f64>,
+    /// What its interval ranges over, where that is not what the entry says.
+    pub(crate) sampling: Option<Sampling>,
 }
 
 impl Evidence {
     /// Evidence that no permutation tests.
     pub(crate) fn of(draws: Draws) -> Self {
-        Self { draws, null: Vec::new() }
+        Self::tested(draws, Vec::new())
+    }
+
+    /// Evidence with its null distribution.
+    pub(crate) fn tested(draws: Draws, null: Vec<f64>) -> Self {
+        Self { draws, null, sampling: None }
+    }
+
+    /// Mean over what the same training says beside each of several random weights; none beside none.
+    pub(crate) fn beside_random(each: &[Draws], uncertainty: &Uncertainty) -> Option<Self> {
+        let draws = over_seeds(&each.iter().collect::<Vec<_>>(), uncertainty)?;
+        let sampling = (each.len() > 1).then_some(Sampling::RandomWeights(each.len()));
+        Some(Self { sampling, ..Self::of(draws) })
     }
 }
 
@@ -45,7 +61,8 @@ pub(crate) fn mean_per_image(material: &Material, values: &[(usize, f64)]) -> Op
         let mut stream = Stream::new(uncertainty.seed, &[b as u64, 4]);
         mean(values.iter().map(|&(_, value)| if stream.coin() { value } else { -value }))
     };
-    Some(Evidence { draws, null: (0..uncertainty.replicates).into_par_iter().filter_map(null).collect() })
+    let null = (0..uncertainty.replicates).into_par_iter().filter_map(null).collect();
+    Some(Evidence::tested(draws, null))
 }
 
 /// The statistic with the values of some images exchanged within each class.

@@ -76,5 +76,5 @@ fn correlated(individual: &Individual, which: &str, wanted: impl Fn(&Control) ->
             members.iter().zip(shuffled).map(|(&member, &stable)| Member { stable, ..member }).collect();
         spearman(&exchanged, &everyone)
     });
-    Ok(Evidence { draws, null })
+    Ok(Evidence::tested(draws, null))
 }

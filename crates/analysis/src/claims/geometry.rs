@@ -1,8 +1,10 @@
 //! What recurrence does to categories: the second paper's findings about single networks.
 
+use redyn_core::TrajectorySource;
+
 use super::{Entry, Evidence, Found, Rule, Sampling};
 use crate::categories::Stage;
-use crate::category_orthogonality::{orthogonality_draws, untrained};
+use crate::category_orthogonality::{companion, orthogonality_draws};
 use crate::global_geometry::GlobalDraws;
 use crate::judge::Individual;
 use crate::local_geometry::local_draws;
@@ -32,12 +34,13 @@ pub(crate) struct StageGeometry {
     pub(crate) distance: [Option<Draws>; 2],
     /// Raw distances between prototypes after, condensed.
     pub(crate) rdm: Option<Vec<f64>>,
-    /// Mean raw distance between the untrained twin's prototypes, after.
-    pub(crate) untrained: Option<Draws>,
+    /// Mean raw distance between the prototypes of each of the random weights, after.
+    pub(crate) untrained: Vec<Draws>,
 }
 
 impl Geometry {
-    pub(crate) fn of(material: &Material) -> Result<Self, Error> {
+    /// With `random`, random weights beside the untrained twin.
+    pub(crate) fn of(material: &Material, random: &[&dyn TrajectorySource]) -> Result<Self, Error> {
         let states = material.states()?;
         let [base, after] = states;
         let mut stages = Vec::new();
@@ -48,10 +51,12 @@ impl Geometry {
             // A single state is read once: it stands as the one after.
             let last = orthogonality[after].take();
             let distance = [orthogonality[base].take(), last];
-            let untrained = match untrained(material, stage, base)? {
-                Some((staged, twin)) => orthogonality_draws(material, &staged, &twin)?[after].take(),
-                None => None,
-            };
+            let mut untrained = Vec::new();
+            for &twin in material.untrained_trajectories.iter().chain(random) {
+                if let Some((staged, twin)) = companion(material, twin, stage, base)? {
+                    untrained.extend(orthogonality_draws(material, &staged, &twin)?[after].take());
+                }
+            }
             let rdm = prototypes.products.still().distances(after).into_iter().collect();
             let mut found = StageGeometry { distance, rdm, untrained, ..StageGeometry::default() };
             if base < after {
@@ -119,16 +124,20 @@ pub(crate) const ENTRIES: &[Entry] = &[
         id: "orthogonality_learned",
         figure: "orthogonality",
         wording: "at the logits, categories are nearer to orthogonal than with random weights",
-        statistic: "|mean distance between prototypes - 1| at the logits after, untrained minus trained",
+        statistic: "|mean distance between prototypes - 1| at the logits after, untrained minus trained; mean over random \
+                    weights",
         unit: "1 - cosine",
         rule: Rule::Above(MATTERS),
         sampling: Sampling::Images,
         evidence: |individual| {
             let found = decision(individual)?;
             let trained = found.distance[1].as_ref().ok_or(NO_PAIRS)?;
-            let untrained = found.untrained.as_ref().ok_or("no untrained twin was given")?;
             let gap = |distance: f64| (distance - 1.0).abs();
-            Ok(Evidence::of(together(trained, untrained, |trained, untrained| gap(untrained) - gap(trained))))
+            let beside =
+                |untrained| together(trained, untrained, |trained, random| gap(random) - gap(trained));
+            let each: Vec<Draws> = found.untrained.iter().map(beside).collect();
+            let uncertainty = &individual.material.options.uncertainty;
+            Evidence::beside_random(&each, uncertainty).ok_or_else(|| "no untrained twin was given".into())
         },
     },
     Entry {

@@ -131,6 +131,8 @@ pub enum Sampling {
     Repeats,
     /// Seeds, and within them what a single seed's interval ranges over.
     Seeds(usize),
+    /// So many random weights beside one training, and within them images.
+    RandomWeights(usize),
 }
 
 /// A claim, and what became of it.
@@ -221,7 +223,11 @@ pub(crate) fn decide(entry: &Entry, individuals: &[Individual], uncertainty: &Un
     };
     Claim {
         effect,
-        sampling: if known.len() > 1 { Sampling::Seeds(known.len()) } else { entry.sampling },
+        sampling: match known[..] {
+            [one] => one.sampling.unwrap_or(entry.sampling),
+            [] => entry.sampling,
+            _ => Sampling::Seeds(known.len()),
+        },
         by_seed: found
             .iter()
             .map(|found| found.as_ref().ok().map(|evidence| evidence.draws.estimate(uncertainty.level)))
@@ -274,7 +280,11 @@ pub fn claims_table<'a>(networks: impl IntoIterator<Item = (&'a str, &'a [Claim]
             ("rule", "", "where the whole interval must be for the claim to hold"),
             ("verdict", "", "holds, reversed or undecided"),
             ("reason", "", "why there is no decision, where the data do not allow one"),
-            ("interval_over", "", "what the interval ranges over: images, classes, repeats, or seeds first"),
+            (
+                "interval_over",
+                "",
+                "what the interval ranges over: images, classes, repeats; seeds or random weights first",
+            ),
             ("seeds", "", "seeds behind the value"),
             ("p", "", "permutation p-value in the claimed direction; empty where there is none"),
         ],
@@ -287,6 +297,7 @@ pub fn claims_table<'a>(networks: impl IntoIterator<Item = (&'a str, &'a [Claim]
                 Sampling::Classes => "classes",
                 Sampling::Repeats => "repeats",
                 Sampling::Seeds(_) => "seeds",
+                Sampling::RandomWeights(_) => "random weights",
             };
             let keys = vec![
                 network.into(),

@@ -108,7 +108,7 @@ fn contrasted(
     let null = exchanged(&individual.material, &images, &steps, |shuffled| {
         groups.statistics(&groups.sums_with(shuffled, values)).pop().flatten()
     });
-    Ok(Evidence { draws, null })
+    Ok(Evidence::tested(draws, null))
 }
 
 #[cfg(test)]

@@ -169,7 +169,8 @@ fn follow_hierarchy(individual: &Individual) -> Found {
         Stream::new(uncertainty.seed, &[b as u64, 8]).shuffle(&mut shuffled);
         statistic(&everyone, &shuffled)
     };
-    Ok(Evidence { draws, null: (0..uncertainty.replicates).into_par_iter().filter_map(null).collect() })
+    let null = (0..uncertainty.replicates).into_par_iter().filter_map(null).collect();
+    Ok(Evidence::tested(draws, null))
 }
 
 #[cfg(test)]

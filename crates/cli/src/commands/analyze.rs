@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use redyn_analysis::{
-    Accuracy, Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, Judged, KnownRows,
-    MinimumRun, Options, Paper, Request, Results, Selection, StableRule, StableStep, Uncertainty, analyse,
+    Against, Analysis, Convergence, DecodingOptions, FirstOccurrence, Judged, KnownRows, MinimumRun, Options,
+    Paper, Request, Results, Selection, StableRule, Uncertainty, analyse,
 };
 use redyn_core::Shard;
 use redyn_store::Spatial;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::companions::Companions;
 use super::in_parts::{foreseen, read_part};
-use super::judge::{judge, write_judged};
+use super::judge::{judge, judge_networks, write_judged};
 use super::networks::{Networks, with_networks};
 use super::{print_json, print_path, write_file, write_table};
 use crate::args::{AnalyzeArgs, PaperArg, ResamplingArgs, SpatialArg, StatisticsArgs};
@@ -31,7 +31,7 @@ pub struct Analyzed {
     pub(super) sources: Vec<Source>,
     /// What was found.
     pub results: Results,
-    /// Networks again, on harder images: how often and when they are right.
+    /// Networks again, on harder images.
     #[serde(default)]
     pub(super) challenged: Option<(Results, Vec<Source>)>,
     /// What became of the published claims; absent when single analyses were asked for.
@@ -178,7 +178,7 @@ pub struct How<'a> {
     /// What stores of one step are beside those of several.
     pub feedforward: Feedforward,
     /// Networks again, on harder images.
-    pub challenged: &'a [PathBuf],
+    pub challenged: Challenged<'a>,
     /// On what the claims are decided.
     pub claims: Claims<'a>,
     /// The claims, where they are decided already.
@@ -199,7 +199,7 @@ impl<'a> How<'a> {
             long: &[],
             jacobians: &[],
             feedforward: Feedforward::Controls,
-            challenged: &[],
+            challenged: Challenged { stores: &[], analyses: &[] },
             claims: Claims { stores: None, against: Against::Other },
             judged: None,
             known: None,
@@ -220,6 +220,15 @@ pub enum Feedforward {
     Controls,
     /// Networks of their own.
     Networks,
+}
+
+/// Recordings of networks on harder images.
+#[derive(Clone, Copy)]
+pub struct Challenged<'a> {
+    /// The stores.
+    pub stores: &'a [PathBuf],
+    /// What is asked of them.
+    pub analyses: &'a [&'a str],
 }
 
 /// On which trajectories the published claims are decided.
@@ -265,18 +274,17 @@ fn analyze_networks(networks: &Networks, how: &How, console: &Console) -> Result
     let judged = match (how.selection, how.judged) {
         (Selection::All, Some(judged)) => Some(judged.clone()),
         (Selection::All, None) => {
-            let others = how.claims.stores.map(Opened::all).transpose()?;
-            let stores = others.as_deref().unwrap_or(networks.stores);
-            Some(judge(stores, how, console)?)
+            let judged = match how.claims.stores {
+                Some(others) => judge(&Opened::all(others)?, how, console)?,
+                None => judge_networks(networks, how, console)?,
+            };
+            Some(judged)
         }
         (Selection::Named(_), _) => None,
     };
-    let challenged = if how.challenged.is_empty() {
-        None
-    } else {
-        let only = how.only(&[Accuracy::NAME, StableStep::NAME]);
-        Some(analyzed_stores(how.challenged, &only)?)
-    };
+    let Challenged { stores: harder, analyses } = how.challenged;
+    let challenged =
+        if harder.is_empty() { None } else { Some(analyzed_stores(harder, &how.only(analyses))?) };
     Ok(Analyzed {
         format: "redyn.results".into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -305,7 +313,7 @@ impl Analyzed {
 
 /// The results of some networks, and where those of each come from.
 fn analyzed(networks: &Networks, how: &How, console: &Console) -> Result<(Results, Vec<Source>), Failure> {
-    let Networks { stores, subjects, companions, left } = *networks;
+    let Networks { stores, subjects, companions, left, .. } = *networks;
     for &index in left {
         console.say(format!(
             "note: {} is untrained and belongs to none of the trained networks; it is left out",

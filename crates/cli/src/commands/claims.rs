@@ -54,6 +54,7 @@ fn line(claim: &Claim, out: &mut dyn Write) -> io::Result<()> {
             Sampling::Classes => "classes".to_owned(),
             Sampling::Repeats => "draws".to_owned(),
             Sampling::Seeds(n) => format!("in the smallest group of {n} seeds"),
+            Sampling::RandomWeights(n) => format!("images beside {n} random weights"),
         };
         found.push(format!("{:.4}{interval}{unit}, must be {}", effect.value, claim.rule));
         found.push(format!("n = {} {what}", effect.n));

@@ -12,6 +12,8 @@ pub(super) struct Companions {
     pub(super) subject: usize,
     /// The same network before training.
     pub(super) untrained: Option<usize>,
+    /// Further random weights of a network whose own seed is not known.
+    pub(super) random: Vec<usize>,
     /// Stores of one step: what feedforward networks made of the same images.
     pub(super) controls: Vec<usize>,
     /// The same weights with edges cut or scaled, and words for it: the run's name, or what was
@@ -23,8 +25,9 @@ pub(super) struct Companions {
 ///
 /// A run with interventions beside one without, of the same weights, images and steps, is a
 /// lesion of that one. A store of one step beside stores of several is a feedforward control of
-/// all that saw the same images, unless it is to be a network of its own. An untrained network (epoch −1) is the twin of those of the same network and seed
-/// that saw the same images, unless all are untrained: then they are what is to be looked at.
+/// all that saw the same images, unless it is to be a network of its own. An untrained network (epoch −1) is
+/// the twin of those of the same network and seed that saw the same images for as many steps, of weights
+/// without a known seed under any; unless all are untrained: then they are what is to be looked at.
 ///
 /// # Errors
 /// A control that saw the images of none.
@@ -84,13 +87,16 @@ pub(super) fn companions(
                 other != subject
                     && untrained(other)
                     && there.network == about.network
-                    && there.seed == about.seed
+                    && (about.seed.is_none() || there.seed == about.seed)
+                    && n_steps[other] == n_steps[subject]
                     && done[other] == done[subject]
                     && same_images(subject, other)
             };
+            let mut twins = others.iter().copied().filter(twin);
             Companions {
                 subject,
-                untrained: others.iter().copied().find(twin),
+                untrained: twins.next(),
+                random: twins.filter(|_| about.seed.is_none()).collect(),
                 controls: controls.iter().copied().filter(|&other| same_images(subject, other)).collect(),
                 lesions: lesions
                     .iter()
@@ -103,8 +109,10 @@ pub(super) fn companions(
             }
         })
         .collect();
-    let taken =
-        |index: &usize| found.iter().any(|one| one.subject == *index || one.untrained == Some(*index));
+    let taken = |index: &usize| {
+        let of = |one: &Companions| one.subject == *index || one.untrained == Some(*index);
+        found.iter().any(|one| of(one) || one.random.contains(index))
+    };
     let left = others.into_iter().filter(|index| !taken(index)).collect();
     Ok((found, left))
 }

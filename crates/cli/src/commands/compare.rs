@@ -11,6 +11,9 @@ use crate::brains::{read_brains, read_times};
 use crate::console::Console;
 use crate::{Failure, Opened};
 
+/// The file of a comparison within its folder.
+pub(super) const COMPARISON: &str = "comparison.json";
+
 pub(super) fn run(args: &CompareArgs, console: &Console) -> Result<(), Failure> {
     let options = Options {
         rdm: args.rdm.options(),
@@ -30,7 +33,7 @@ pub(super) fn run(args: &CompareArgs, console: &Console) -> Result<(), Failure> 
         write_table(&table, &args.out.join("tables"))?;
     }
     redyn_report::write_comparison(&found, &args.out.join("figures"))?;
-    let file = args.out.join("comparison.json");
+    let file = args.out.join(COMPARISON);
     write_file(&file, &serde_json::to_vec(&found).expect("plain data"))?;
     summarise(&found, console);
     if args.json { print_json(&found) } else { print_path(&file) }
@@ -103,20 +106,7 @@ fn read_models(
 
 /// The best step of every area for every brain, in words.
 fn summarise(found: &BrainComparison, console: &Console) {
-    let value =
-        |at: usize| found.matches[at].over_images.map_or(f64::NEG_INFINITY, |estimate| estimate.value);
-    let all: Vec<usize> = (0..found.matches.len()).collect();
-    let same = |a: &usize, b: &usize| {
-        let (a, b) = (&found.matches[*a], &found.matches[*b]);
-        (&a.network, &a.area, &a.brain) == (&b.network, &b.area, &b.brain)
-    };
-    for group in all.chunk_by(same) {
-        let best = group.iter().copied().max_by(|&a, &b| value(a).total_cmp(&value(b)));
-        let Some((best, estimate)) =
-            best.and_then(|best| Some((&found.matches[best], found.matches[best].over_images?)))
-        else {
-            continue;
-        };
+    for (best, estimate) in found.best() {
         let interval =
             estimate.interval().map_or_else(String::new, |(low, high)| format!(" [{low:.3}, {high:.3}]"));
         let time = best.time.map_or_else(String::new, |time| format!(" at {time}"));

@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use redyn_analysis::{
-    Against, Case, Judged, KnownRows, Subject, Table, claims_table, curves_table, factors_table,
+    Against, Case, Judged, Selection, Subject, Table, claims_table, curves_table, factors_table,
     published_table,
 };
 use redyn_core::TrajectorySource;
 
 use super::analyze::How;
+use super::cases::{Seed, seeds};
+use super::networks::{Networks, with_networks};
 use super::write_table;
-use crate::cases::{Companions, companions};
 use crate::console::Console;
-use crate::judged::judged_trajectories;
 use crate::{Failure, Opened};
 
 /// Decide every claim that some trajectories allow.
@@ -20,20 +20,19 @@ use crate::{Failure, Opened};
 /// # Errors
 /// Data that are damaged or do not fit together, an option that makes no sense, a request to stop.
 pub fn judge(stores: &[Opened], how: &How, console: &Console) -> Result<Judged, Failure> {
-    let trajectories = stores
+    let how = How { selection: Selection::Named(&[]), jacobians: &[], properties: None, ..*how };
+    with_networks(stores, &how, |networks| judge_networks(networks, &how, console))
+}
+
+/// Decide every claim that networks among stores allow.
+pub(super) fn judge_networks(networks: &Networks, how: &How, console: &Console) -> Result<Judged, Failure> {
+    let seeds = seeds(networks.companions, networks.stores);
+    let controls: Vec<Vec<&dyn TrajectorySource>> = seeds
         .iter()
-        .map(|store| {
-            // Another network need not have the area asked for: then it is represented by what is read out.
-            let asked = how.area.filter(|area| stores.len() == 1 || store.recording.has_area(area));
-            judged_trajectories(&store.recording, store.place(asked, how.spatial), &how.options.decoding)
-        })
-        .collect::<Result<Vec<Box<dyn TrajectorySource + '_>>, Failure>>()?;
-    let (found, _) = companions(stores);
-    let source = |index: usize| &*trajectories[index];
-    let controls: Vec<Vec<&dyn TrajectorySource>> =
-        found.iter().map(|one| one.controls.iter().copied().map(source).collect()).collect();
+        .map(|seed| seed.controls.iter().map(|&control| networks.source(control)).collect())
+        .collect();
     let cases: Vec<Case> =
-        found.iter().zip(&controls).map(|(one, controls)| case(one, controls, how.known, source)).collect();
+        seeds.iter().zip(&controls).map(|(seed, controls)| case(seed, controls, networks)).collect();
     let bar = console.bar("claims", cases.len());
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
     let judged = redyn_analysis::judge(&cases, how.claims.against, how.options, &console.stop)?;
@@ -41,23 +40,18 @@ pub fn judge(stores: &[Opened], how: &How, console: &Console) -> Result<Judged, 
     Ok(judged)
 }
 
-fn case<'a>(
-    one: &Companions,
-    controls: &'a [&'a dyn TrajectorySource],
-    known: Option<&'a dyn KnownRows>,
-    source: impl Fn(usize) -> &'a dyn TrajectorySource,
-) -> Case<'a> {
-    let pair = |main: usize, untrained: Option<usize>| Subject {
-        untrained: untrained.map(&source),
-        known,
-        ..Subject::of(source(main))
-    };
+fn case<'a>(seed: &Seed, controls: &'a [&'a dyn TrajectorySource], networks: &'a Networks<'a>) -> Case<'a> {
+    let subject = |place: usize| networks.subjects[place];
+    // No claim is about lesions.
+    let main = Subject { controls, lesions: &[], ..subject(seed.main) };
+    let readout = |place: usize| subject(place).trajectories;
     Case {
-        network: one.network.clone(),
-        subject: Subject { controls, ..pair(one.main, one.untrained) },
-        long: one.long.map(|(long, untrained)| pair(long, untrained)),
-        with_bias: one.with_bias.map(&source),
-        bias_removed: one.bias_removed.map(&source),
+        network: seed.network.clone(),
+        subject: main,
+        long: seed.long.map(|place| Subject { controls: &[], lesions: &[], ..subject(place) }),
+        with_bias: seed.with_bias.map(readout),
+        bias_removed: seed.bias_removed.map(readout),
+        random: networks.companions[seed.main].random.iter().map(|&random| networks.source(random)).collect(),
         factors: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod analyses;
 mod analyze;
+mod cases;
 mod checkpoint;
 mod claims;
 mod companions;
@@ -24,7 +25,7 @@ pub(crate) mod train;
 pub(crate) mod unroll;
 
 pub(crate) use analyze::analyze;
-pub use analyze::{Analyzed, Claims, Feedforward, How, analyze_opened};
+pub use analyze::{Analyzed, Challenged, Claims, Feedforward, How, analyze_opened};
 pub use compare::{Areas, compare_opened};
 pub use in_parts::parts_of;
 pub use judge::{judge, judged_tables};

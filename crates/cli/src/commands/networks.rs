@@ -21,6 +21,15 @@ pub(super) struct Networks<'a> {
     pub(super) companions: &'a [Companions],
     /// Stores that belong to none.
     pub(super) left: &'a [usize],
+    /// The trajectories of every store.
+    trajectories: &'a [Box<dyn TrajectorySource + 'a>],
+}
+
+impl<'a> Networks<'a> {
+    /// The trajectories of a store, by its place.
+    pub(super) fn source(&self, store: usize) -> &'a dyn TrajectorySource {
+        &*self.trajectories[store]
+    }
 }
 
 /// Open an area of every store, find what belongs together, see whether memory allows what is asked, and act.
@@ -74,7 +83,13 @@ pub(super) fn with_networks<T>(
         })
         .collect();
     sought(&subjects, how.selection, how.options)?;
-    act(&Networks { stores, subjects: &subjects, companions: &companions, left: &left })
+    act(&Networks {
+        stores,
+        subjects: &subjects,
+        companions: &companions,
+        left: &left,
+        trajectories: &trajectories,
+    })
 }
 
 /// For each network, the Jacobians in one of the files that are of its weights, images and edges.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{NetworkResults, Results};
+use redyn_analysis::{BrainComparison, NetworkResults, Results};
 use redyn_report::{Context, Network, Provenance, Written, write};
 use redyn_stimuli::generated::Specification;
 use redyn_stimuli::{OpenOptions, open};
-use redyn_zoo::{Card, build};
+use redyn_zoo::{Card, build, entry};
+use serde::de::DeserializeOwned;
 
 use super::analyze::{Analyzed, RESULTS, Source};
+use super::compare::COMPARISON;
 use super::print_path;
 use crate::Failure;
 use crate::args::ReportArgs;
@@ -18,23 +20,57 @@ use crate::thumbnails::thumbnails;
 use crate::trained::frame;
 
 pub(super) fn run(args: &ReportArgs, console: &Console) -> Result<(), Failure> {
-    let file = args.results.join(RESULTS);
-    let text = std::fs::read(&file).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::user(
-            format!("{} holds no results", args.results.display()),
-            "make them with `redyn analyze STORE... --out FOLDER`",
-        ),
-        _ => Failure::file(&file, &error),
-    })?;
-    let analyzed: Analyzed = serde_json::from_slice(&text).map_err(|error| {
+    let empty = |folder: &&PathBuf| [RESULTS, COMPARISON].iter().all(|file| !folder.join(file).exists());
+    if let Some(folder) = args.results.iter().find(empty) {
+        return Err(Failure::user(
+            format!("{} holds no results", folder.display()),
+            "make them with `redyn analyze STORE... --out FOLDER`, or beside brains with `redyn compare`",
+        ));
+    }
+    let analyzed = only::<Analyzed>(&args.results, RESULTS, "redyn analyze")?;
+    let compared = only::<BrainComparison>(&args.results, COMPARISON, "redyn compare")?;
+    let mut context = match &analyzed {
+        Some((_, analyzed)) => analyzed.context(&args.title, args.data.as_deref(), console)?,
+        None => Context {
+            title: args.title.clone(),
+            provenance: vec![line("redyn", env!("CARGO_PKG_VERSION").into())],
+            ..Context::default()
+        },
+    };
+    if let Some((file, comparison)) = compared {
+        context.provenance.push(line("comparison", file.display().to_string()));
+        context.comparison = Some(comparison);
+    }
+    let out = args.out.clone().unwrap_or_else(|| args.results[0].join("report"));
+    print_path(&write(&context, &out)?.page)
+}
+
+/// What a command wrote into one of some folders; none where it wrote into none of them.
+fn only<T: DeserializeOwned>(
+    folders: &[PathBuf],
+    name: &str,
+    command: &str,
+) -> Result<Option<(PathBuf, T)>, Failure> {
+    let files: Vec<PathBuf> =
+        folders.iter().map(|folder| folder.join(name)).filter(|file| file.exists()).collect();
+    let file = match &files[..] {
+        [] => return Ok(None),
+        [file] => file,
+        [first, second, ..] => {
+            return Err(Failure::user(
+                format!("{} and {} cannot stand on one page", first.display(), second.display()),
+                format!("make one of both: `{command}` takes all that is to be shown together"),
+            ));
+        }
+    };
+    let text = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+    let found = serde_json::from_slice(&text).map_err(|error| {
         Failure::user(
             format!("{}: {error}", file.display()),
-            "it was written by another version of redyn, or is damaged: run `redyn analyze` again",
+            format!("it was written by another version of redyn, or is damaged: run `{command}` again"),
         )
     })?;
-    let out = args.out.clone().unwrap_or_else(|| args.results.join("report"));
-    let written = report(&analyzed, &args.title, args.data.as_deref(), &out, console)?;
-    print_path(&written.page)
+    Ok(Some((file.clone(), found)))
 }
 
 /// Write the report of some results.
@@ -69,6 +105,7 @@ impl Analyzed {
             challenged: challenged.map_or_else(Vec::new, |(results, sources)| networks(results, sources)),
             judged: self.judged.clone(),
             between: self.results.between.clone(),
+            comparison: None,
             thumbnails: pictures(self, data, console)?,
             provenance: provenance(self),
         })
@@ -82,6 +119,9 @@ fn networks(results: &Results, sources: &[Source]) -> Vec<Network> {
         Network {
             results: results.clone(),
             hierarchy: source.hierarchy.clone(),
+            family: built
+                .as_ref()
+                .and_then(|network| Some(entry(&network.spec.name).ok()?.family.to_owned())),
             drawing: built.map(|network| network.graph.drawing()),
             stimuli: controls(source),
         }

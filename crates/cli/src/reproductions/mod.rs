@@ -1,5 +1,6 @@
 //! The studies that can be done again from the beginning.
 
+mod harder;
 mod luo2026;
 mod thorat2023;
 

@@ -144,6 +144,22 @@ fn a_network_meets_a_brain_at_the_steps_the_brain_goes_through() {
     assert!(column(&ceilings, "value", &[("bound", "lower")]).iter().all(|&bound| bound > 0.9));
     let figure = String::from_utf8(room.read("found/figures/model_brain.svg")).unwrap();
     assert!(figure.contains("brain: net it") && figure.contains("noise ceiling"));
+    // A comparison has a page of its own, or a place in that of the analyses.
+    room.fine("report found --out alone");
+    room.fine("analyze net.json --only accuracy --replicates 10 --out results");
+    room.fine("report results found");
+    for folder in ["alone", "results/report"] {
+        let page = String::from_utf8(room.read(&format!("{folder}/report.html"))).unwrap();
+        assert!(page.contains("(12 images; brain: 3 subjects)"), "{page}");
+        let table = fs::read_to_string(room.path(&format!("{folder}/data/model_brain_noise_ceiling.csv")));
+        assert_eq!(table.unwrap(), ceilings);
+        assert!(room.exists(&format!("{folder}/figures/model_brain.pdf")));
+        assert_eq!(page.contains("id=\"accuracy\""), folder != "alone");
+    }
+    room.mistake(
+        "report found found --out twice",
+        "found/comparison.json and found/comparison.json cannot stand on one page",
+    );
     let other = doubles(&[3, 9, 9], &[0.5; 243]);
     fs::write(room.path("other.npy"), other).unwrap();
     room.mistake("compare net.json --brain other.npy", "RDMs of 12 items cannot be compared with RDMs of 9");

@@ -63,6 +63,12 @@ fn a_study_ends_in_a_page_and_is_not_done_twice() {
         let reason = claim["reason"].as_str().unwrap_or_default();
         assert!(!reason.contains("given") && !reason.contains("unrolled"), "{claim}");
     }
+    // On harder images every curve is found again, of the recurrent networks.
+    let harder = results["challenged"][0]["networks"].as_array().unwrap();
+    assert_eq!(harder.len(), 4 * 8);
+    assert!(harder.iter().all(|network| network["findings"].as_array().unwrap().len() == 8), "{harder:?}");
+    let curves = String::from_utf8(room.read("study/report/data/robustness_curves.csv")).unwrap();
+    assert!(curves.contains("\nTM contrast0.2,contrast,0.2,change per step,activation,1,"), "{curves}");
     // Another recipe is another study.
     let (error, _) = room.refused(2, &format!("{study} --learning-rate 0.5"));
     assert!(error.contains("holds another run: the recipe was"), "{error}");

@@ -70,6 +70,7 @@ fn small_members_of_every_family_end_in_a_page() {
     assert!(published.contains("CORnet-RT,4.4,prototype shift (feature)"), "{published}");
     let page = String::from_utf8(room.read("study/report/report.html")).unwrap();
     assert!(page.contains("published: 100 x 50 ImageNet") && page.contains("id=\"robustness\""));
+    assert!(page.contains("families share a hue: rcnn-sat (BL, B)"));
     assert!(!room.exists("study/stores/LA-2.zarr"));
 }
 
@@ -89,6 +90,15 @@ fn weights_that_are_there_are_found_by_what_they_are() {
         said.stderr.contains("other.pth") && said.stderr.contains("note: no weights of LA, BL"),
         "{said:?}"
     );
+    // Five random weights beside one training are no five seeds.
+    let results: serde_json::Value =
+        serde_json::from_slice(&room.read("study/results/results.json")).unwrap();
+    let network = &results["judged"]["networks"][0];
+    assert_eq!(network["seeds"].as_array().unwrap().len(), 1);
+    let claims = network["claims"].as_array().unwrap();
+    let sampling = |id: &str| claims.iter().find(|claim| claim["id"] == id).unwrap()["sampling"].clone();
+    assert_eq!(sampling("orthogonality_learned"), serde_json::json!({ "random_weights": 5 }));
+    assert_eq!(sampling("clusters_change"), "images");
     let lines: Vec<&str> = said.stdout.lines().collect();
     assert!(lines[0].starts_with("network") && lines.len() == 1 + 16, "{said:?}");
     assert!(lines.iter().all(|line| !line.ends_with("  yes")), "other images are not the published ones");

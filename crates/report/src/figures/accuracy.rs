@@ -6,7 +6,8 @@ use crate::Context;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Panel};
 use crate::figures::{images, intervals, missing, notes, table};
-use crate::plot::{Curve, Look, Plot};
+use crate::look::looks;
+use crate::plot::{Curve, Plot};
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let n_steps = context.networks.iter().map(|network| network.results.n_steps).max().unwrap_or(1);
@@ -14,10 +15,10 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let mut plot = Plot::new(Axis::steps(n_steps), y);
     let mut chances: Vec<f64> = Vec::new();
     let mut lacking = Vec::new();
-    for (index, network) in context.networks.iter().enumerate() {
+    for (network, look) in context.networks.iter().zip(looks(&context.networks)) {
         let name = network.results.name.as_str();
         if let Some(accuracy) = network.results.get::<Accuracy>() {
-            plot.curve(Curve::of_series(name, Look::of(index), &accuracy.per_step).labelled(name));
+            plot.curve(Curve::of_series(name, look, &accuracy.per_step).labelled(name));
             if !chances.contains(&accuracy.chance) {
                 chances.push(accuracy.chance);
             }

@@ -7,7 +7,7 @@ use super::ridge::stage_words;
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Panel};
 use crate::figures::{intervals, missing, notes, rows_of, table};
-use crate::ink::Ink;
+use crate::look::{looks, shared_hues};
 use crate::plot::{Curve, Labelled, Plot, Sample, Spread};
 use crate::{Context, Network};
 
@@ -65,6 +65,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         );
         (network.results.name.as_str(), words)
     });
+    let looks = looks(&context.networks);
     let panel = |quantity: &Quantity| {
         let x = Axis { label: String::new(), ticks: Ticks::Names(names.clone()), include: Vec::new() };
         let mut plot = Plot::new(x, Axis::new(quantity.label, quantity.unit));
@@ -77,7 +78,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
                 plot.curve(Curve {
                     label: words,
                     labelled: Labelled::InKey,
-                    look: look(stage, Ink::hue(index)),
+                    look: look(stage, looks[index].ink),
                     spread: Spread::Whiskers,
                     samples: vec![Some(sample)],
                 });
@@ -100,7 +101,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
             intervals(context),
         ),
         source: "",
-        notes: notes(lacking),
+        notes: shared_hues(&context.networks).into_iter().chain(notes(lacking)).collect(),
         key: stages_key(),
         rows: rows_of(&panels, 2),
         tables: [("local_geometry", NAME), ("global_geometry", "category_change_global")]

@@ -10,6 +10,7 @@ use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Key, Panel, Sign};
 use crate::figures::{arranged, images, intervals, missing, notes, table};
 use crate::ink::Ink;
+use crate::look::looks;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread};
 use crate::scene::Pattern;
 
@@ -17,8 +18,8 @@ const NAME: &str = "category_neighbours";
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let (mut panels, mut lacking) = (vec![Vec::new(); 3], Vec::new());
-    for (index, network) in context.networks.iter().enumerate() {
-        let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
+    for (network, Look { ink, .. }) in context.networks.iter().zip(looks(&context.networks)) {
+        let name = network.results.name.as_str();
         let plots = [centroids(network, ink), neighbours(network, ink), dimensions(network, ink)];
         let analyses = ["nearest_centroid", "knn_preservation", "participation_ratio"];
         for (row, (plot, analysis)) in plots.into_iter().zip(analyses).enumerate() {

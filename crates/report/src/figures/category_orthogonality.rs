@@ -8,6 +8,7 @@ use crate::axis::Axis;
 use crate::figure::{Figure, Key, Panel, Sign, panel_width};
 use crate::figures::{arranged, finding, images, intervals, notes, table};
 use crate::ink::Ink;
+use crate::look::looks;
 use crate::number::significant;
 use crate::plot::{Curve, Look, Marker, Plot};
 use crate::scene::{Paint, Pattern};
@@ -19,8 +20,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let n = context.networks.len();
     let width = panel_width(if n == 1 { 4 } else { n.min(4) });
     let (mut panels, mut lacking) = (vec![Vec::new(); 4], Vec::new());
-    for (index, network) in context.networks.iter().enumerate() {
-        let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
+    for (network, Look { ink, .. }) in context.networks.iter().zip(looks(&context.networks)) {
+        let name = network.results.name.as_str();
         let Some(found) = finding::<CategoryOrthogonality>(network, &mut panels, &mut lacking) else {
             continue;
         };

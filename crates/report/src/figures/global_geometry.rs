@@ -8,9 +8,9 @@ use crate::Context;
 use crate::axis::Axis;
 use crate::figure::{Figure, Panel, panel_width};
 use crate::figures::{arranged, finding, images, intervals, notes, table};
-use crate::ink::Ink;
+use crate::look::looks;
 use crate::number::probability;
-use crate::plot::{Curve, Plot};
+use crate::plot::{Curve, Look, Plot};
 
 const NAME: &str = "global_geometry";
 
@@ -18,8 +18,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let n = context.networks.len();
     let width = panel_width(if n == 1 { 4 } else { n.min(4) });
     let (mut panels, mut lacking) = (vec![Vec::new(); 4], Vec::new());
-    for (index, network) in context.networks.iter().enumerate() {
-        let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
+    for (network, Look { ink, .. }) in context.networks.iter().zip(looks(&context.networks)) {
+        let name = network.results.name.as_str();
         let Some(found) = finding::<GlobalGeometry>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         lacking.extend(found.stages.iter().filter_map(|one| {

@@ -8,6 +8,7 @@ use crate::axis::Axis;
 use crate::figure::{Figure, Key, Panel, Sign, panel_width};
 use crate::figures::{arranged, finding, images, intervals, notes, table};
 use crate::ink::Ink;
+use crate::look::looks;
 use crate::number::{probability, significant};
 use crate::plot::{Curve, Look, Marker, Plot};
 use crate::scene::Pattern;
@@ -35,8 +36,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let width =
         panel_width(context.networks.len().min(4).max(if context.networks.len() == 1 { 3 } else { 1 }));
     let (mut panels, mut lacking) = (vec![Vec::new(), Vec::new(), Vec::new()], Vec::new());
-    for (index, network) in context.networks.iter().enumerate() {
-        let (name, ink) = (network.results.name.as_str(), Ink::hue(index));
+    for (network, Look { ink, .. }) in context.networks.iter().zip(looks(&context.networks)) {
+        let name = network.results.name.as_str();
         let Some(found) = finding::<LocalGeometry>(network, &mut panels, &mut lacking) else { continue };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         lacking.extend(found.stages.iter().filter_map(|one| Some((name, tested(one)?))));

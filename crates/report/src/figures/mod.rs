@@ -40,10 +40,10 @@ mod transitions;
 mod within_zone;
 mod zone_membership;
 
-pub(crate) use model_brain::figure as model_brain;
+pub(crate) use model_brain::of as model_brain;
 pub(crate) use projection::{Moving, moving};
 
-use redyn_analysis::{Analysis, Finding, Table};
+use redyn_analysis::{Analysis, Finding, Table, Uncertainty};
 use redyn_core::TimeAxis;
 
 use crate::figure::{Figure, Key, Panel, Sign};
@@ -104,9 +104,13 @@ pub(crate) const FIGURES: &[fn(&Context) -> Figure] = &[
     robustness::figure,
     rdm_movie::figure,
     rdm_between::figure,
+    model_brain::figure,
     projection::figure,
     architecture::figure,
 ];
+
+/// Those of a page without networks.
+const WITHOUT_NETWORKS: &[fn(&Context) -> Figure] = &[model_brain::figure];
 
 /// Draw all figures; those without anything to show become a sentence.
 pub(crate) fn all(context: &Context) -> Vec<Shown> {
@@ -118,7 +122,8 @@ pub(crate) fn all(context: &Context) -> Vec<Shown> {
         }
         shown(figure)
     };
-    FIGURES.iter().map(draw).collect()
+    let figures = if context.networks.is_empty() { WITHOUT_NETWORKS } else { FIGURES };
+    figures.iter().map(draw).collect()
 }
 
 /// The times of the steps, where all that is shown are recordings of the same times.
@@ -210,13 +215,17 @@ pub(crate) fn column(name: &str, unit: &str, description: &str) -> redyn_analysi
 
 /// What the intervals are, as a sentence.
 pub(crate) fn intervals(context: &Context) -> String {
-    let uncertainty = &context.options.uncertainty;
+    intervals_of(&context.options.uncertainty, "over images, resampled within each class")
+}
+
+/// The same, of intervals over something else.
+pub(crate) fn intervals_of(uncertainty: &Uncertainty, over: &str) -> String {
     if uncertainty.replicates == 0 {
         return "No intervals were asked for.".into();
     }
     format!(
-        "{} % bootstrap intervals over images, resampled within each class ({} replicates, seed {}); groups of \
-         fewer than {} images have none, and open signs.",
+        "{} % bootstrap intervals {over} ({} replicates, seed {}); groups of fewer than {} images have none, and open \
+         signs.",
         crate::number::significant(100.0 * uncertainty.level, 3).trim_end_matches(".0"),
         uncertainty.replicates,
         uncertainty.seed,
@@ -310,9 +319,11 @@ mod tests {
     fn every_figure_has_something_to_show_and_says_what() {
         let shown = all(&CONTEXT);
         assert_eq!(shown.len(), FIGURES.len());
-        // Robustness needs one network on several sets of images, and factors several networks that are
-        // said to be made differently: they have tests of their own.
-        let elsewhere = |one: &&Shown| matches!(one, Shown::Absent { name: "robustness" | "factors", .. });
+        // Robustness needs one network on several sets of images, factors several networks that are said to
+        // be made differently, and the last a brain: they have tests of their own.
+        let elsewhere = |one: &&Shown| {
+            matches!(one, Shown::Absent { name: "robustness" | "factors" | "model_brain", .. })
+        };
         for one in shown.iter().filter(|one| !elsewhere(one)) {
             let figure = one.figure().unwrap_or_else(|| panic!("{one:?}"));
             assert!(!figure.title.is_empty() && figure.caption.ends_with('.'), "{}", figure.name);
@@ -390,10 +401,11 @@ mod tests {
             "factors",
             "robustness",
             "rdm_between",
+            "model_brain",
         ];
         assert_eq!(names, expected);
-        // One network has no other, sees one set of images, and nothing is said of its making.
-        let alone = ["factors", "robustness", "rdm_between"];
+        // One network has no other, sees one set of images beside no brain, and nothing is said of its making.
+        let alone = ["factors", "robustness", "rdm_between", "model_brain"];
         let readout = |(name, reason): &(&str, String)| alone.contains(name) || reason.contains("readout");
         assert!(absent.iter().all(readout), "{absent:?}");
     }

@@ -1,12 +1,13 @@
 //! How alike networks and brains are: over steps, or over the times of a brain.
 
-use redyn_analysis::{BrainComparison, Ceiling, Match};
+use redyn_analysis::{BrainComparison, Ceiling, Estimate, Match, Table};
 
-use crate::axis::Axis;
+use crate::Context;
+use crate::axis::{Axis, spoken};
 use crate::figure::{Figure, Panel};
-use crate::figures::rows_of;
+use crate::figures::{intervals_of, rows_of};
 use crate::ink::Ink;
-use crate::number::significant;
+use crate::number::{counted, significant};
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread};
 use crate::scene::Pattern;
 
@@ -14,8 +15,28 @@ use crate::scene::Pattern;
 const NAMED: usize = 12;
 const CEILING: Look = Look { ink: Ink::Muted, dash: Pattern::Dashed, marker: Marker::Down };
 
+const NAME: &str = "model_brain";
+const TITLE: &str = "Networks beside brains";
+
+pub(crate) fn figure(context: &Context) -> Figure {
+    let none = "no network was laid beside a brain (`redyn compare` does)";
+    context.comparison.as_ref().map_or_else(
+        || Figure {
+            name: NAME,
+            title: TITLE.into(),
+            caption: String::new(),
+            source: "",
+            notes: vec![none.to_owned()],
+            key: Vec::new(),
+            rows: vec![vec![Panel::words("", 40.0, none)]],
+            tables: Vec::new(),
+        },
+        of,
+    )
+}
+
 /// One panel per brain, or, of brains in time, one per brain and area.
-pub(crate) fn figure(found: &BrainComparison) -> Figure {
+pub(crate) fn of(found: &BrainComparison) -> Figure {
     let words = found.options.comparison.words();
     let mut panels = Vec::new();
     for brain in distinct(found.ceilings.iter().map(|ceiling| ceiling.brain.as_str())) {
@@ -35,19 +56,52 @@ pub(crate) fn figure(found: &BrainComparison) -> Figure {
         }
     }
     Figure {
-        name: "model_brain",
-        title: "Networks beside brains".into(),
+        name: NAME,
+        title: TITLE.into(),
         caption: format!(
             "How alike the dissimilarity matrices (RDMs) of images are, of networks and of subjects ({words}): means \
-             over subjects. Bands: intervals over images. Dashed: noise ceiling, each subject against the mean of the \
-             others (lower) and of all (upper). Of brains in time, a curve for every step of the network.",
+             over subjects ({}). Dashed: noise ceiling, each subject against the mean of the others (lower) and of all \
+             (upper). Of brains in time, a curve for every step of the network. Bands: {}",
+            compared(found),
+            intervals_of(&found.uncertainty, "over images, resampled for networks and brains together"),
         ),
         source: "",
-        notes: Vec::new(),
+        notes: found.best().into_iter().map(told).collect(),
         key: Vec::new(),
         rows: rows_of(&panels, panels.len().clamp(1, 2)),
-        tables: Vec::new(),
+        tables: tables(found),
     }
+}
+
+/// How many images, and how many subjects of each brain: `92 images; IT: 4 subjects`.
+fn compared(found: &BrainComparison) -> String {
+    let n_images = found.matches.iter().filter_map(|found| found.over_images).map(|found| found.n).max();
+    let images = n_images.map(|n| counted(n, "image"));
+    let brains = distinct(found.ceilings.iter().map(|found| (found.brain.as_str(), found.n_subjects)));
+    let brains = brains.into_iter().map(|(brain, n)| format!("{brain}: {}", counted(n, "subject")));
+    images.into_iter().chain(brains).collect::<Vec<_>>().join("; ")
+}
+
+/// Where an area is most like a brain, in words.
+fn told((best, estimate): (&Match, Estimate)) -> String {
+    let time = best.time.map_or_else(String::new, |time| format!(" at {}", significant(time, 4)));
+    format!(
+        "{} {} is most like {}{time} at t={}: {}",
+        best.network,
+        best.area,
+        best.brain,
+        best.step,
+        spoken(estimate.value, estimate.interval())
+    )
+}
+
+/// The tables of the comparison, named for the figure.
+fn tables(found: &BrainComparison) -> Vec<Table> {
+    let named = |table: Table| match table.name.as_str() {
+        NAME => table,
+        other => Table { name: format!("{NAME}_{other}"), ..table },
+    };
+    found.tables().into_iter().map(named).filter(|table| !table.rows.is_empty()).collect()
 }
 
 fn name(found: &Match) -> (&str, &str) {
@@ -94,7 +148,7 @@ fn over_steps(matches: &[&Match], ceilings: &[&Ceiling], words: &str) -> Plot {
 
 fn over_times(matches: &[&Match], ceilings: &[&Ceiling], words: &str) -> Plot {
     let mut plot = frame(Axis::new("time of the brain", ""), words);
-    let sample = |label: &str, time: Option<f64>, estimate: Option<&redyn_analysis::Estimate>| {
+    let sample = |label: &str, time: Option<f64>, estimate: Option<&Estimate>| {
         let (time, estimate) = (time?, estimate?);
         Some(Sample::of(label, &format!("at {}", significant(time, 4)), time, estimate))
     };
@@ -135,7 +189,7 @@ fn over_times(matches: &[&Match], ceilings: &[&Ceiling], words: &str) -> Plot {
 #[cfg(test)]
 mod tests {
     use redyn_analysis::rdm::NoiseCeiling;
-    use redyn_analysis::{Estimate, RdmOptions};
+    use redyn_analysis::{RdmOptions, Uncertainty};
 
     use super::*;
     use crate::figure::Body;
@@ -165,7 +219,8 @@ mod tests {
         let bounds = Some(NoiseCeiling { lower: Some(estimate(0.4)), upper: Some(estimate(0.5)) });
         let ceilings =
             times.iter().map(|&time| Ceiling { brain: "IT".into(), time, n_subjects: 4, bounds }).collect();
-        BrainComparison { options: RdmOptions::default(), matches, ceilings }
+        let (options, uncertainty) = (RdmOptions::default(), Uncertainty::default());
+        BrainComparison { options, uncertainty, matches, ceilings }
     }
 
     fn plots(figure: &Figure) -> Vec<&Plot> {
@@ -184,7 +239,11 @@ mod tests {
 
     #[test]
     fn areas_are_curves_over_steps_below_the_ceiling() {
-        let figure = figure(&found(&[None]));
+        let figure = of(&found(&[None]));
+        assert!(figure.caption.contains("(92 images; IT: 4 subjects)"), "{}", figure.caption);
+        assert_eq!(figure.notes[1], "net it is most like IT at t=3: 0.300 [0.200, 0.400]");
+        let tables: Vec<&str> = figure.tables.iter().map(|table| table.name.as_str()).collect();
+        assert_eq!(tables, ["model_brain", "model_brain_noise_ceiling"]);
         let plots = plots(&figure);
         assert_eq!(plots.len(), 1);
         let curves: Vec<&Curve> = plots[0].marks.iter().filter_map(curve).collect();
@@ -197,7 +256,7 @@ mod tests {
 
     #[test]
     fn steps_are_curves_over_the_times_of_a_brain() {
-        let figure = figure(&found(&[Some(100.0), Some(150.0), Some(200.0)]));
+        let figure = of(&found(&[Some(100.0), Some(150.0), Some(200.0)]));
         let plots = plots(&figure);
         assert_eq!(plots.len(), 2);
         let curves: Vec<&Curve> = plots[1].marks.iter().filter_map(curve).collect();

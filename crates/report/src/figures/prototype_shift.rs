@@ -8,7 +8,9 @@ use crate::axis::Scale;
 use crate::figure::{Figure, Panel, panel_width};
 use crate::figures::{arranged, finding, intervals, notes, table};
 use crate::ink::Ink;
+use crate::look::looks;
 use crate::number::{percent, significant};
+use crate::plot::Look;
 use crate::scene::{Paint, Scene, Segment, Style, Tags};
 
 const NAME: &str = "prototype_shift";
@@ -17,13 +19,13 @@ pub(crate) fn figure(context: &Context) -> Figure {
     let n = context.networks.len();
     let width = panel_width(if n == 1 { 2 } else { n.min(4) });
     let (mut panels, mut lacking) = (vec![Vec::new(); 2], Vec::new());
-    for (index, network) in context.networks.iter().enumerate() {
+    for (network, Look { ink, .. }) in context.networks.iter().zip(looks(&context.networks)) {
         let name = network.results.name.as_str();
         let Some(found) = finding::<GlobalGeometry>(network, &mut panels, &mut lacking) else { continue };
         for (row, stage) in Stage::ALL.into_iter().enumerate() {
             let title = format!("{name}, {}", stage_words(stage));
             panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
-                Some(one) => panel(&title, width, one, found.states, Ink::hue(index)),
+                Some(one) => panel(&title, width, one, found.states, ink),
                 None => Panel::words(&title, 60.0, NO_DIRECTIONS),
             });
             lacking.extend(found.stages.iter().filter(|one| one.stage == stage).map(|one| {

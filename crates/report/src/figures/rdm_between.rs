@@ -1,16 +1,22 @@
 //! Networks against networks: their RDMs at every step, as a matrix and in a plane.
 
+use std::collections::BTreeMap;
+
 use redyn_analysis::{Between, BetweenStage};
 
 use crate::Context;
 use crate::axis::{Axis, spoken};
 use crate::figure::{Figure, Key, Panel, Sign, panel_width};
 use crate::figures::heat::Heat;
-use crate::figures::intervals;
+use crate::figures::intervals_of;
+use crate::look::{looks, shared_hues};
 use crate::number::significant;
 use crate::plot::{Curve, Labelled, Look, Plot, Sample, Spread};
 
 const NAME: &str = "rdm_between";
+
+/// How every network looks, by its name.
+type Looks<'a> = BTreeMap<&'a str, Look>;
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let Some(between) = &context.between else {
@@ -26,6 +32,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
             tables: Vec::new(),
         };
     };
+    let names = context.networks.iter().map(|network| network.results.name.as_str());
+    let looks: Looks = names.zip(looks(&context.networks)).collect();
     let mut rows = Vec::new();
     for stage in &between.stages {
         let plane = Panel::plot(
@@ -33,7 +41,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
                 format!("in a plane (stress {})", significant(plane.stress, 2))
             }),
             320.0,
-            plane(stage),
+            plane(stage, &looks),
             "some of these RDMs are constant and cannot be placed",
         );
         rows.push(vec![matrix(between, stage), plane]);
@@ -48,28 +56,31 @@ pub(crate) fn figure(context: &Context) -> Figure {
              Right: the same in a plane, by metric multidimensional scaling; lines join the steps of a network, the \
              first has an open sign. Intervals, in the data: {}",
             between.options.comparison.words(),
-            intervals(context)
-                .replace("over images, resampled within each class", "over the items of the RDMs"),
+            intervals_of(&context.options.uncertainty, "over the items of the RDMs"),
         ),
         source: "",
-        notes: between.notes.clone(),
-        key: key(between),
+        notes: shared_hues(&context.networks).into_iter().chain(between.notes.iter().cloned()).collect(),
+        key: key(between, &looks),
         rows,
         tables: between.tables().into_iter().filter(|table| !table.rows.is_empty()).collect(),
     }
 }
 
-fn key(between: &Between) -> Vec<Key> {
+fn key(between: &Between, looks: &Looks) -> Vec<Key> {
     let Some(stage) = between.stages.first() else { return Vec::new() };
-    let curve = |(index, words)| Key { sign: Sign::Curve(Look::of(index)), words };
-    networks(stage).into_iter().enumerate().map(curve).collect()
+    let curve = |(words, look)| Key { sign: Sign::Curve(look), words };
+    networks(stage, looks).into_iter().map(curve).collect()
 }
 
-/// Names of the networks, in the order of their states.
-fn networks(stage: &BetweenStage) -> Vec<String> {
+/// The networks, in the order of their states; one that is not among those shown looks as its place has it.
+fn networks(stage: &BetweenStage, looks: &Looks) -> Vec<(String, Look)> {
     let mut names: Vec<String> = stage.states.iter().map(|state| state.network.clone()).collect();
     names.dedup();
-    names
+    let look = |(place, name): (usize, String)| {
+        let look = looks.get(name.as_str()).copied().unwrap_or_else(|| Look::of(place));
+        (name, look)
+    };
+    names.into_iter().enumerate().map(look).collect()
 }
 
 fn moment(stage: &BetweenStage, state: usize) -> String {
@@ -111,7 +122,7 @@ fn matrix(between: &Between, stage: &BetweenStage) -> Panel {
     Panel::scene(&title, heat.draw(panel_width(2)))
 }
 
-fn plane(stage: &BetweenStage) -> Plot {
+fn plane(stage: &BetweenStage, looks: &Looks) -> Plot {
     let Some(plane) = &stage.plane else { return Plot::new(Axis::new("", ""), Axis::new("", "")) };
     // One scale for both axes: the frame is about so much wider than high.
     let (wide, high) = (panel_width(2) - 70.0, 320.0 - 55.0);
@@ -122,7 +133,7 @@ fn plane(stage: &BetweenStage) -> Plot {
     let axis = |label: &str, room: f64| Axis::new(label, "").including(-scale * room).including(scale * room);
     let mut plot = Plot::new(axis("1 − similarity, first axis", wide), axis("second axis", high));
     let mut first = 0;
-    for (index, name) in networks(stage).into_iter().enumerate() {
+    for (name, look) in networks(stage, looks) {
         let own: Vec<usize> =
             (first..stage.states.len()).take_while(|&at| stage.states[at].network == name).collect();
         first += own.len();
@@ -133,9 +144,9 @@ fn plane(stage: &BetweenStage) -> Plot {
             Some(Sample { x, y, interval: None, n, tip: moment(stage, state) })
         };
         plot.curve(Curve {
-            label: name.clone(),
+            label: name,
             labelled: Labelled::InKey,
-            look: Look::of(index),
+            look,
             spread: Spread::Path,
             samples: own.iter().enumerate().map(sample).collect(),
         });

@@ -1,12 +1,13 @@
 //! The same network on images that differ in one control: clutter, occlusion, contrast or noise.
 
 use redyn_analysis::{
-    Accuracy, Boundary, Cell, Decomposition, Estimate, FutureClass, NowCorrect, StableStep, Table, WithinZone,
+    Accuracy, Boundary, Cell, Change, Column, Decomposition, Estimate, FutureClass, NowCorrect, Series,
+    StableStep, Table, WithinZone,
 };
 
 use crate::axis::{Axis, Ticks};
 use crate::figure::{Figure, Panel};
-use crate::figures::{column, intervals, rows_of};
+use crate::figures::{column, intervals};
 use crate::ink::{BLUE, Ink};
 use crate::number::significant;
 use crate::plot::{Curve, Labelled, Look, Marker, Plot, Sample, Spread};
@@ -15,30 +16,73 @@ use crate::{Context, Network};
 
 const NAME: &str = "robustness";
 
-/// One number of a network.
-struct Quantity {
+/// What is found of a network: over steps, or once.
+struct Quantity<T> {
     name: &'static str,
     unit: &'static str,
-    of: fn(&Network) -> Option<Estimate>,
+    of: T,
 }
 
-const QUANTITIES: [Quantity; 10] = [
+type OverSteps = fn(&Network) -> Option<&Series>;
+type Once = fn(&Network) -> Option<Estimate>;
+
+/// The curves of the other figures, one for all images of a set.
+const CURVES: [Quantity<OverSteps>; 8] = [
+    Quantity { name: "correct", unit: "%", of: |network| Some(&network.results.get::<Accuracy>()?.per_step) },
     Quantity {
-        name: "accuracy at the first step",
-        unit: "",
-        of: |network| network.results.get::<Accuracy>()?.per_step.first().copied().flatten(),
+        name: "change per step",
+        unit: "activation",
+        of: |network| Some(&network.results.get::<Change>()?.all.trained),
     },
     Quantity {
-        name: "accuracy at the last step",
+        name: "norm: correct − not yet",
+        unit: "activation",
+        of: |network| Some(&network.results.get::<NowCorrect>()?.norm.difference),
+    },
+    Quantity {
+        name: "cosine: correct − not yet",
         unit: "",
+        of: |network| Some(&network.results.get::<NowCorrect>()?.cosine.as_ref()?.difference),
+    },
+    Quantity {
+        name: "cosine: own − others",
+        unit: "",
+        of: |network| Some(&network.results.get::<FutureClass>()?.difference),
+    },
+    Quantity {
+        name: "margin: correct − not yet",
+        unit: "activation",
+        of: |network| Some(&network.results.get::<Boundary>()?.margin.difference),
+    },
+    Quantity {
+        name: "change towards class",
+        unit: "share",
+        of: |network| Some(&network.results.get::<Decomposition>()?.all.towards),
+    },
+    Quantity {
+        name: "relative speed within zone",
+        unit: "per step",
+        of: |network| Some(&network.results.get::<WithinZone>()?.relative_speed.by_step),
+    },
+];
+
+/// Numbers that are drawn against the level.
+const NUMBERS: [Quantity<Once>; 2] = [
+    Quantity {
+        name: "correct at the last step",
+        unit: "%",
         of: |network| Some(network.results.get::<Accuracy>()?.last.estimate),
     },
-    Quantity { name: "gain in accuracy", unit: "", of: |network| network.results.get::<Accuracy>()?.gain },
     Quantity {
         name: "mean stable step",
         unit: "step",
         of: |network| network.results.get::<StableStep>()?.mean_step,
     },
+];
+
+/// Those that stand in the table alone: means of the curves, and what they gain.
+const MEANS: [Quantity<Once>; 7] = [
+    Quantity { name: "gain in accuracy", unit: "", of: |network| network.results.get::<Accuracy>()?.gain },
     Quantity {
         name: "norm: correct − not yet",
         unit: "activation",
@@ -81,7 +125,7 @@ struct Family<'a> {
 
 pub(crate) fn figure(context: &Context) -> Figure {
     let families = families(context);
-    let mut rows: Vec<Vec<Panel>> = families.iter().flat_map(panels).collect();
+    let mut rows: Vec<Vec<Panel>> = families.chunk_by(|a, b| a.network == b.network).flat_map(rows).collect();
     let mut notes = Vec::new();
     if families.is_empty() {
         let words = "no network saw images that differ in one control of the built-in stimuli";
@@ -93,16 +137,16 @@ pub(crate) fn figure(context: &Context) -> Figure {
         title: "Clutter, occlusion, contrast, noise".into(),
         caption: format!(
             "The same network on sets of built-in images that differ in one control (its bound: single images draw \
-             up to it, contrast down to it): accuracy over steps at each level, and what the other figures find, \
-             against the level. Every set has images of its own, so that levels are compared between images. Bands \
-             and whiskers: {}",
+             up to it, contrast down to it): the curves of the other figures, of all images of a set, at each level, \
+             and below them numbers against the level. Every set has images of its own, so that levels are compared \
+             between images. Bands and whiskers: {}",
             intervals(context),
         ),
         source: "",
         notes,
         key: Vec::new(),
         rows,
-        tables: if families.is_empty() { Vec::new() } else { vec![table(&families)] },
+        tables: if families.is_empty() { Vec::new() } else { vec![numbers(&families), curves(&families)] },
     }
 }
 
@@ -139,36 +183,52 @@ fn families(context: &Context) -> Vec<Family<'_>> {
     families
 }
 
-fn panels(family: &Family) -> Vec<Vec<Panel>> {
-    let none = "this was not found at any level";
-    let title = format!("{}: {}", family.network, family.control);
-    let mut panels = vec![Panel::plot(&title, 220.0, accuracy(family), none)];
-    for quantity in &QUANTITIES {
-        let plot = against_level(family, quantity);
-        if !plot.is_empty() {
-            panels.push(Panel::plot("", 220.0, plot, none));
-        }
-    }
-    rows_of(&panels, 3)
+/// Of one network: controls across, quantities down; what was found at no level has no row.
+fn rows(families: &[Family]) -> Vec<Vec<Panel>> {
+    let over_steps =
+        CURVES.iter().map(|quantity| families.iter().map(|one| over_steps(one, quantity)).collect());
+    let once =
+        NUMBERS.iter().map(|quantity| families.iter().map(|one| against_level(one, quantity)).collect());
+    let found = |plots: &Vec<Plot>| plots.iter().any(|plot| !plot.is_empty());
+    let plots: Vec<Vec<Plot>> = over_steps.chain(once).filter(found).map(on_one_scale).collect();
+    let panel = |row: usize, plot: Plot, family: &Family| {
+        let title = format!("{}: {}", family.network, family.control);
+        let (title, height) = if row == 0 { (title.as_str(), 185.0) } else { ("", 165.0) };
+        Panel::plot(title, height, plot, "this was not found at any level")
+    };
+    plots
+        .into_iter()
+        .enumerate()
+        .map(|(row, plots)| {
+            plots.into_iter().zip(families).map(|(plot, one)| panel(row, plot, one)).collect()
+        })
+        .collect()
 }
 
-fn accuracy(family: &Family) -> Plot {
+/// Plots with the same range upwards, so that controls compare.
+fn on_one_scale(mut plots: Vec<Plot>) -> Vec<Plot> {
+    let ends: Vec<f64> = plots.iter().filter(|plot| !plot.is_empty()).flat_map(Plot::y_range).collect();
+    for plot in &mut plots {
+        plot.y.include.extend(&ends);
+    }
+    plots
+}
+
+fn over_steps(family: &Family, quantity: &Quantity<OverSteps>) -> Plot {
     let n_steps = family.members.iter().map(|(_, network)| network.results.n_steps).max().unwrap_or(1);
-    let y = Axis::new("correct", "%").ticks(Ticks::Percent).including(0.0);
-    let mut plot = Plot::new(Axis::steps(n_steps), y);
+    let mut plot = Plot::new(Axis::steps(n_steps), quantity.axis());
     for (index, (level, network)) in family.members.iter().enumerate() {
-        let Some(found) = network.results.get::<Accuracy>() else { continue };
+        let Some(found) = (quantity.of)(network) else { continue };
         let ink = Ink::ramp(index, family.members.len());
         let look = Look { ink, dash: Pattern::of(index), marker: Marker::of(index) };
         let words = format!("{} {}", family.control, significant(*level, 2));
-        plot.curve(Curve::of_series(&words, look, &found.per_step).listed(&significant(*level, 2)));
+        plot.curve(Curve::of_series(&words, look, found).listed(&significant(*level, 2)));
     }
     plot
 }
 
-fn against_level(family: &Family, quantity: &Quantity) -> Plot {
-    let x = Axis::new(&format!("{} (bound)", family.control), "");
-    let mut plot = Plot::new(x, Axis::new(quantity.name, quantity.unit));
+fn against_level(family: &Family, quantity: &Quantity<Once>) -> Plot {
+    let mut plot = Plot::new(Axis::new(&format!("{} (bound)", family.control), ""), quantity.axis());
     let sample = |&(level, network): &(f64, &Network)| {
         let place = format!("{} {}", family.control, significant(level, 2));
         (quantity.of)(network).map(|found| Sample::of(quantity.name, &place, level, &found))
@@ -183,39 +243,70 @@ fn against_level(family: &Family, quantity: &Quantity) -> Plot {
     plot
 }
 
-fn table(families: &[Family]) -> Table {
-    let unit = "see column unit";
-    let mut table = Table {
-        name: NAME.into(),
-        columns: vec![
-            column("network", "", "short name of the network on these images"),
-            column("control", "", "control of the stimuli that differs"),
-            column("level", "", "its bound: single images draw up to it, contrast down to it"),
-            column("quantity", "", "what was found"),
-            column("unit", "", "unit of value, low and high; empty for shares and cosines"),
-            column("value", unit, "as in the figure of that quantity"),
-            column("low", unit, "lower end of the bootstrap interval; empty where there is none"),
-            column("high", unit, "upper end of the bootstrap interval; empty where there is none"),
-            column("n", "images", "number of images in the group"),
-        ],
-        rows: Vec::new(),
-    };
-    for family in families {
-        for (level, network) in &family.members {
-            for quantity in &QUANTITIES {
-                let found = (quantity.of)(network);
-                let keys = vec![
-                    Cell::from(network.results.name.as_str()),
-                    family.control.into(),
-                    (*level).into(),
-                    quantity.name.into(),
-                    quantity.unit.into(),
-                ];
-                table.push_estimate(keys, found.as_ref());
+impl<T> Quantity<T> {
+    fn axis(&self) -> Axis {
+        let axis = Axis::new(self.name, self.unit);
+        if self.unit == "%" { axis.ticks(Ticks::Percent).including(0.0) } else { axis }
+    }
+
+    /// Its unit in a table, where shares are shares.
+    fn unit(&self) -> Cell {
+        Cell::from(if self.unit == "%" { "" } else { self.unit })
+    }
+}
+
+fn numbers(families: &[Family]) -> Table {
+    let mut table = empty(NAME, &[]);
+    for (keys, network) in members(families) {
+        for quantity in NUMBERS.iter().chain(&MEANS) {
+            let mut keys = keys.to_vec();
+            keys.extend([quantity.name.into(), quantity.unit()]);
+            table.push_estimate(keys, (quantity.of)(network).as_ref());
+        }
+    }
+    table
+}
+
+fn curves(families: &[Family]) -> Table {
+    let mut table = empty("robustness_curves", &[column("step", "step, from 0", "step")]);
+    for (keys, network) in members(families) {
+        for quantity in &CURVES {
+            for (step, estimate) in (quantity.of)(network).into_iter().flatten().enumerate() {
+                let mut keys = keys.to_vec();
+                keys.extend([quantity.name.into(), quantity.unit(), step.into()]);
+                table.push_estimate(keys, estimate.as_ref());
             }
         }
     }
     table
+}
+
+/// Every network at every level, with the cells that say so.
+fn members<'a>(families: &'a [Family<'a>]) -> impl Iterator<Item = ([Cell; 3], &'a Network)> {
+    families.iter().flat_map(|family| {
+        family.members.iter().map(|&(level, network)| {
+            ([network.results.name.as_str().into(), family.control.into(), level.into()], network)
+        })
+    })
+}
+
+fn empty(name: &str, further: &[Column]) -> Table {
+    let unit = "see column unit";
+    let mut columns = vec![
+        column("network", "", "short name of the network on these images"),
+        column("control", "", "control of the stimuli that differs"),
+        column("level", "", "its bound: single images draw up to it, contrast down to it"),
+        column("quantity", "", "what was found, as in the figure of that quantity"),
+        column("unit", "", "unit of value, low and high; empty for shares and cosines"),
+    ];
+    columns.extend_from_slice(further);
+    columns.extend([
+        column("value", unit, "value over all images of the set"),
+        column("low", unit, "lower end of the bootstrap interval; empty where there is none"),
+        column("high", unit, "upper end of the bootstrap interval; empty where there is none"),
+        column("n", "images", "number of images in the group"),
+    ]);
+    Table { name: name.into(), columns, rows: Vec::new() }
 }
 
 #[cfg(test)]
@@ -256,7 +347,11 @@ mod tests {
             ]
         );
         let drawn = figure(&context);
-        assert!(!drawn.is_empty() && drawn.scene().unwrap().height > 600.0);
-        assert_eq!(drawn.tables[0].rows.len(), 9 * QUANTITIES.len());
+        assert!(!drawn.is_empty() && drawn.scene().unwrap().height > 1500.0);
+        let n_members: usize = found.iter().map(|(_, levels)| levels.len()).sum();
+        assert_eq!(drawn.tables[0].rows.len(), n_members * (NUMBERS.len() + MEANS.len()));
+        assert!(drawn.tables[1].rows.len() >= n_members * CURVES.len() * 4, "{}", drawn.tables[1].rows.len());
+        // Controls across: the network as it is saw two of them change.
+        assert_eq!(drawn.rows.iter().take(CURVES.len() + NUMBERS.len()).map(Vec::len).max(), Some(2));
     }
 }

@@ -118,7 +118,7 @@ fn provenance(context: &Context) -> String {
 
 /// Every ink as a CSS variable, light and dark, and the classes that use it.
 fn colours() -> String {
-    let variables = |colour: fn(Ink) -> &'static str| {
+    let variables = |colour: fn(Ink) -> String| {
         Ink::all().fold(String::new(), |text, ink| text + &format!("--{}:{};", ink.name(), colour(ink)))
     };
     let (light, dark) = (variables(Ink::light), variables(Ink::dark));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use redyn_analysis::{Accuracy, Verdict};
+use redyn_analysis::{Accuracy, BrainComparison, Verdict};
 
 use super::verdicts::{claims, verdicts};
 use crate::Context;
@@ -14,13 +14,34 @@ use crate::svg::escape;
 pub(crate) fn html(context: &Context) -> String {
     let mut text = String::from("<section id=\"summary\">\n<h2 class=\"unseen\">Summary</h2>\n");
     let _ = writeln!(text, "<p class=\"lead\">{}</p>", escape(&words(context)));
-    text.push_str(&verdicts(context));
+    if !context.networks.is_empty() {
+        text.push_str(&verdicts(context));
+    }
     text.push_str("</section>\n");
     text
 }
 
-/// The summary: who saw what, how well they did, what holds.
+/// The summary: who saw what, how well they did, what holds; how like brains they are.
 fn words(context: &Context) -> String {
+    let parts =
+        [(!context.networks.is_empty()).then(|| seen(context)), context.comparison.as_ref().map(beside)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+/// What was compared with what.
+fn beside(found: &BrainComparison) -> String {
+    let (mut networks, mut brains) = (Vec::new(), Vec::new());
+    for one in &found.matches {
+        for (name, known) in [(one.network.as_str(), &mut networks), (one.brain.as_str(), &mut brains)] {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+    }
+    format!("Step by step, {} stand beside brains ({}).", listed(&networks), listed(&brains))
+}
+
+fn seen(context: &Context) -> String {
     let networks = &context.networks;
     let names: Vec<&str> = networks.iter().map(|network| network.results.name.as_str()).collect();
     let stimuli = if context.stimuli.is_empty() { String::new() } else { format!(" ({})", context.stimuli) };

@@ -85,9 +85,10 @@ fn cell(claim: &Claim, columns: usize) -> String {
     let mut text = format!("<td class=\"{word}\"{span}><b>{sign} {word}</b>");
     if let Some(effect) = &claim.effect {
         let what = match claim.sampling {
-            Sampling::Classes => " classes",
-            Sampling::Repeats => " draws",
-            Sampling::Images | Sampling::Seeds(_) => "",
+            Sampling::Classes => " classes".to_owned(),
+            Sampling::Repeats => " draws".to_owned(),
+            Sampling::RandomWeights(n) => format!(" beside {n} random weights"),
+            Sampling::Images | Sampling::Seeds(_) => String::new(),
         };
         let p = claim.p.map_or_else(String::new, |p| format!(", p = {}", probability(p)));
         let _ = write!(

@@ -137,6 +137,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
             long: None,
             with_bias: None,
             bias_removed: None,
+            random: Vec::new(),
             factors: Vec::new(),
         })
         .collect();
@@ -149,6 +150,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
         .map(|(results, character)| Network {
             results,
             hierarchy: Some(hierarchy.clone()),
+            family: Some("BLT".into()),
             drawing: Some(drawing(character)),
             stimuli: BTreeMap::new(),
         })
@@ -169,6 +171,7 @@ pub(crate) fn context_without(size: Size, without: Without, n_networks: usize) -
         challenged: Vec::new(),
         judged: Some(judged),
         between: results.between,
+        comparison: None,
         thumbnails,
         provenance: vec![
             line("made by", "crates/report/examples/synthetic.rs"),

@@ -13,16 +13,16 @@ mod scale;
 
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{Against, Judged};
+use redyn_analysis::{Accuracy, Against, Analysis, Judged, StableStep};
 use redyn_network::Weights;
-use redyn_stimuli::generated::Specification;
 
 use self::members::{MEMBERS, Member, Training};
 use self::recorded::{Recorded, judge, options};
 use self::scale::Scale;
+use super::harder::{self, Harder};
 use super::{Reproduction, compared};
 use crate::args::ReproduceArgs;
-use crate::commands::{Claims, Feedforward, How, analyze, open_data, open_data_for, report};
+use crate::commands::{Challenged, Claims, Feedforward, How, analyze, open_data, open_data_for, report};
 use crate::console::Console;
 use crate::study::{Estimate, Extent, Load, Recording, Study};
 use crate::{Failure, Trained};
@@ -37,8 +37,8 @@ pub(super) const REPRODUCTION: Reproduction = Reproduction {
 
 /// Seeds of random weights beside published ones, as published.
 const RANDOM: std::ops::Range<u64> = 0..5;
-/// Images of a challenge, at most.
-const CHALLENGED: usize = 400;
+/// What is asked of networks on harder images.
+const CHALLENGED: [&str; 2] = [Accuracy::NAME, StableStep::NAME];
 
 fn run(args: &ReproduceArgs, console: &Console) -> Result<(), Failure> {
     match (&args.weights, args.quick) {
@@ -55,29 +55,6 @@ fn run(args: &ReproduceArgs, console: &Console) -> Result<(), Failure> {
 /// The built-in images: fifty of each class to test on, as in the paper.
 fn stimuli() -> String {
     "builtin:seed=1,train=3200,val=320,test=800,clutter=0.3,occlusion=0.15,noise=0.1".into()
-}
-
-/// What makes images harder than [`stimuli`], one control at a time.
-fn challenges(named: &str) -> Result<Vec<(String, String)>, Failure> {
-    let plain: Specification = named.parse()?;
-    let with = |what: &str, level: f64| {
-        let mut harder =
-            Specification { n_train: 0, n_val: 0, n_test: plain.n_test.min(CHALLENGED), ..plain.clone() };
-        match what {
-            "clutter" => harder.clutter = level,
-            "occlusion" => harder.occlusion = level,
-            "contrast" => harder.contrast = level,
-            _ => harder.noise = level,
-        }
-        (format!("{what}{level}"), harder.to_string())
-    };
-    let levels = [
-        ("clutter", [0.65, 1.0]),
-        ("occlusion", [0.4, 0.7]),
-        ("contrast", [0.5, 0.2]),
-        ("noise", [0.4, 0.8]),
-    ];
-    Ok(levels.into_iter().flat_map(|(what, levels)| levels.map(|level| with(what, level))).collect())
 }
 
 /// A small network under a seed.
@@ -131,7 +108,7 @@ fn in_small(args: &ReproduceArgs, console: &Console) -> Result<(), Failure> {
             jobs.extend(small.map(|training| Job { member, seed, training }));
         }
     }
-    let harder = if redyn_stimuli::is_builtin(&study.named) { challenges(&study.named)? } else { Vec::new() };
+    let harder = Harder::than(&study.named)?;
     let n_members = jobs.iter().filter(|job| job.seed == 1).count();
     let estimate = estimate(&jobs, &harder, &study)?;
     console.say(format!(
@@ -152,43 +129,28 @@ fn in_small(args: &ReproduceArgs, console: &Console) -> Result<(), Failure> {
             member: job.member,
             trained: record(None, "", "")?,
             untrained: record(Some(-1), "-untrained", " untrained")?,
+            random: Vec::new(),
             states: job.training.states,
         });
     }
-    let challenged = challenged(&jobs[..n_members], &harder, &study, args, console)?;
+    // The first seed of every network is shown, and challenged.
+    let first = jobs[..n_members].iter().map(|job| {
+        let trained = Trained::open(&study.run(&job.name()), None, None)?;
+        Ok((trained, job.recording("", "")))
+    });
+    let first = first.collect::<Result<Vec<_>, Failure>>()?;
+    let challenged = harder::record(&harder, &first, &study, args, console)?;
     told((&all[..], &all[..n_members]), &challenged, Against::Other, &study, console).map(drop)
 }
 
-/// Record the first seed of every network on harder images.
-fn challenged(
-    jobs: &[Job],
-    harder: &[(String, String)],
-    study: &Study,
-    args: &ReproduceArgs,
-    console: &Console,
-) -> Result<Vec<PathBuf>, Failure> {
-    let mut stores = Vec::new();
-    for (name, named) in harder {
-        let mut data = open_data(named, Some(study.data.image_size), &args.reading, console)?;
-        data.keep_in_memory(args.memory);
-        let study = Study { out: study.out.clone(), data, named: named.clone(), memory: study.memory };
-        for job in jobs {
-            let trained = Trained::open(&study.run(&job.name()), None, None)?;
-            let recording = job.recording(&format!("-{name}"), &format!(" {name}"));
-            stores.push(study.record(&trained, &recording, console)?);
-        }
-    }
-    Ok(stores)
-}
-
-fn estimate(jobs: &[Job], harder: &[(String, String)], study: &Study) -> Result<Estimate, Failure> {
+fn estimate(jobs: &[Job], harder: &[Harder], study: &Study) -> Result<Estimate, Failure> {
     let (train, test) = (study.data.split("train")?.len(), study.data.split("test")?.len());
     let mut all = Estimate::default();
     for job in jobs {
         let extent = |images: usize| Extent { images, steps: job.training.recorded, jacobians: 0 };
         let mut recordings = vec![extent(test); 2];
         if job.seed == 1 {
-            recordings.extend(harder.iter().map(|_| extent(test.min(CHALLENGED))));
+            recordings.extend(harder.iter().map(|_| Harder::extent(test, job.training.recorded)));
         }
         let load = Load {
             network: &job.training.network,
@@ -241,16 +203,18 @@ fn with_published_weights(folder: &Path, args: &ReproduceArgs, console: &Console
             jacobians: None,
         };
         let store = study.record(&trained, &recording("", ""), console)?;
+        let mut random = Vec::new();
         for seed in RANDOM {
-            let random = Trained {
+            let drawn = Trained {
                 weights: Weights::initial(&trained.network.graph, seed),
                 seed: Some(seed),
                 ..trained.untrained()
             };
             let words = format!(" random weights {seed}");
-            let untrained = study.record(&random, &recording(&format!("-random{seed}"), &words), console)?;
-            all.push(Recorded { member, trained: store.clone(), untrained, states: member.states });
+            random.push(study.record(&drawn, &recording(&format!("-random{seed}"), &words), console)?);
         }
+        let untrained = random.remove(0);
+        all.push(Recorded { member, trained: store, untrained, random, states: member.states });
         last = Some(study);
     }
     let Some(study) = last else { return Ok(()) };
@@ -259,13 +223,7 @@ fn with_published_weights(folder: &Path, args: &ReproduceArgs, console: &Console
         return Ok(());
     }
     let against = if published { Against::Published } else { Against::Other };
-    // Of every network the first of its random weights is shown.
-    let shown: Vec<Recorded> = all
-        .iter()
-        .step_by(RANDOM.count())
-        .map(|one| Recorded { trained: one.trained.clone(), untrained: one.untrained.clone(), ..*one })
-        .collect();
-    let judged = told((&all[..], &shown[..]), &[], against, &study, console)?;
+    let judged = told((&all[..], &all[..]), &[], against, &study, console)?;
     compared(&judged)
 }
 
@@ -302,7 +260,7 @@ fn told(
         shown.iter().flat_map(|one| [one.trained.clone(), one.untrained.clone()]).collect();
     let how = How {
         feedforward: Feedforward::Networks,
-        challenged,
+        challenged: Challenged { stores: challenged, analyses: &CHALLENGED },
         claims: Claims { stores: None, against },
         judged: Some(&judged),
         ..How::of(&options)

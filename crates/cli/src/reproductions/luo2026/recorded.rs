@@ -11,11 +11,12 @@ use super::members::Member;
 use crate::Failure;
 use crate::console::Console;
 
-/// A network under a seed: the stores of its trajectories and of its random weights.
+/// A network under a seed: the stores of its trajectories and of its random weights, shown and further.
 pub(super) struct Recorded {
     pub(super) member: &'static Member,
     pub(super) trained: PathBuf,
     pub(super) untrained: PathBuf,
+    pub(super) random: Vec<PathBuf>,
     /// Steps of the logits that are compared.
     pub(super) states: [usize; 2],
 }
@@ -55,21 +56,25 @@ pub(super) fn judge(
     options: &Options,
     console: &Console,
 ) -> Result<Judged, Failure> {
-    let open = |one: &Recorded| Ok([Recording::open(&one.trained)?, Recording::open(&one.untrained)?]);
-    let stores = all.iter().map(open).collect::<Result<Vec<[Recording; 2]>, redyn_store::Error>>()?;
+    let open = |one: &Recorded| {
+        let paths = [&one.trained, &one.untrained].into_iter().chain(&one.random);
+        paths.map(Recording::open).collect::<Result<Vec<_>, _>>()
+    };
+    let stores = all.iter().map(open).collect::<Result<Vec<Vec<Recording>>, redyn_store::Error>>()?;
     let trajectories = stores
         .iter()
-        .map(|[trained, untrained]| Ok([read(trained)?, read(untrained)?]))
-        .collect::<Result<Vec<[Box<dyn TrajectorySource + '_>; 2]>, redyn_store::Error>>()?;
+        .map(|stores| stores.iter().map(read).collect())
+        .collect::<Result<Vec<Vec<Box<dyn TrajectorySource + '_>>>, redyn_store::Error>>()?;
     let cases: Vec<Case> = all
         .iter()
         .zip(&trajectories)
-        .map(|(one, [trained, untrained])| Case {
+        .map(|(one, found)| Case {
             network: one.member.name.into(),
-            subject: Subject { untrained: Some(&**untrained), ..Subject::of(&**trained) },
+            subject: Subject { untrained: Some(&*found[1]), ..Subject::of(&*found[0]) },
             long: None,
             with_bias: None,
             bias_removed: None,
+            random: found[2..].iter().map(|random| &**random).collect(),
             factors: one.member.factors(),
         })
         .collect();

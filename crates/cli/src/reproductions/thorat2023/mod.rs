@@ -11,14 +11,18 @@ mod scale;
 
 use std::path::{Path, PathBuf};
 
-use redyn_analysis::{Against, Judged, Options};
+use redyn_analysis::{
+    Accuracy, Against, Analysis, Boundary, Change, Decomposition, FutureClass, Judged, NowCorrect, Options,
+    StableStep, WithinZone,
+};
 
 use self::files::Found;
 use self::networks::{Job, MEMBERS, Part, Weights};
 use self::scale::Scale;
+use super::harder::{self, Harder};
 use super::{Reproduction, compared};
 use crate::args::ReproduceArgs;
-use crate::commands::{Claims, How, analyze, open_data, report};
+use crate::commands::{Challenged, Claims, How, analyze, open_data, report};
 use crate::console::Console;
 use crate::study::{Estimate, Extent, Load, Recording, Study};
 use crate::{Failure, Trained};
@@ -31,13 +35,25 @@ pub(super) const REPRODUCTION: Reproduction = Reproduction {
     run,
 };
 
+/// What is asked of networks on harder images.
+const CHALLENGED: [&str; 8] = [
+    Accuracy::NAME,
+    StableStep::NAME,
+    Change::NAME,
+    NowCorrect::NAME,
+    FutureClass::NAME,
+    Boundary::NAME,
+    Decomposition::NAME,
+    WithinZone::NAME,
+];
+
 fn run(args: &ReproduceArgs, console: &Console) -> Result<(), Failure> {
     let scale = Scale::of(args)?;
     let study = open(args, &scale, console)?;
     let splits = Splits::of(&study)?;
     match &args.weights {
         Some(folder) => with_their_weights(folder, &study, &splits, args.dry_run, console),
-        None => from_the_beginning(&scale, &study, &splits, args.dry_run, console),
+        None => from_the_beginning(&scale, &study, &splits, args, console),
     }
 }
 
@@ -45,7 +61,7 @@ fn from_the_beginning(
     scale: &Scale,
     study: &Study,
     splits: &Splits,
-    dry_run: bool,
+    args: &ReproduceArgs,
     console: &Console,
 ) -> Result<(), Failure> {
     let mut jobs = Vec::new();
@@ -55,14 +71,15 @@ fn from_the_beginning(
             jobs.push(networks::job(member, seed, scale, splits, study)?);
         }
     }
-    let estimate = estimate(&jobs, splits, study)?;
+    let harder = Harder::than(&study.named)?;
+    let estimate = estimate(&jobs, &harder, splits, study)?;
     console.say(format!(
         "{} networks on {}, seeds 1 to {}: {estimate} (estimated)",
         MEMBERS.len(),
         study.data.name,
         scale.seeds
     ));
-    if dry_run {
+    if args.dry_run {
         return Ok(());
     }
     for job in &jobs {
@@ -75,7 +92,19 @@ fn from_the_beginning(
     let first = jobs[..MEMBERS.len()].iter().filter(|job| job.part != Part::Bias);
     let shown: Vec<&(Weights, Recording)> = first.flat_map(|job| &job.recordings).collect();
     let all: Vec<&(Weights, Recording)> = jobs.iter().flat_map(|job| &job.recordings).collect();
-    told(&shown, &all, Against::Other, study, console).map(drop)
+    let recurrent = challenged(&jobs).map(|job| {
+        let trained = opened(Weights::Trained, &study.run(&job.name))?;
+        Ok((trained, job.recordings[0].1.clone()))
+    });
+    let recurrent = recurrent.collect::<Result<Vec<_>, Failure>>()?;
+    let challenged = harder::record(&harder, &recurrent, study, args, console)?;
+    let recorded = Recorded { shown: &shown, all: &all, challenged: &challenged };
+    told(recorded, Against::Other, study, console).map(drop)
+}
+
+/// The networks that see harder images, too: the first seed of the recurrent ones.
+fn challenged(jobs: &[Job]) -> impl Iterator<Item = &Job> {
+    jobs[..MEMBERS.len()].iter().filter(|job| job.part == Part::Recurrent)
 }
 
 /// Every stage but training, on weights that are there.
@@ -102,7 +131,8 @@ fn with_their_weights(
     };
     let shown = of(&|one| !one.is(Part::Bias));
     let against = if is_miniecoset(study) { Against::Published } else { Against::Other };
-    let judged = told(&shown, &of(&|_| true), against, study, console)?;
+    let recorded = Recorded { shown: &shown, all: &of(&|_| true), challenged: &[] };
+    let judged = told(recorded, against, study, console)?;
     judged.filter(|judged| judged.against == Against::Published).as_ref().map_or(Ok(()), compared)
 }
 
@@ -167,7 +197,7 @@ impl Splits {
 }
 
 /// Every seed of a network takes what its first takes.
-fn estimate(jobs: &[Job], splits: &Splits, study: &Study) -> Result<Estimate, Failure> {
+fn estimate(jobs: &[Job], harder: &[Harder], splits: &Splits, study: &Study) -> Result<Estimate, Failure> {
     let train = study.data.split("train")?.len();
     let mut all = Estimate::default();
     for job in &jobs[..MEMBERS.len()] {
@@ -178,6 +208,13 @@ fn estimate(jobs: &[Job], splits: &Splits, study: &Study) -> Result<Estimate, Fa
         };
         let (one, seeds) = (Estimate::of(&load, study.memory)?, job.seeds(jobs));
         all = (0..seeds).fold(all, |all, _| all.and(one));
+    }
+    let test = study.data.split(&splits.recorded)?.len();
+    for job in challenged(jobs) {
+        let extent = Harder::extent(test, job.recordings[0].1.steps);
+        let recordings = harder.iter().map(|_| extent).collect();
+        all =
+            all.and(Estimate::of(&Load { network: &job.network, training: None, recordings }, study.memory)?);
     }
     Ok(all)
 }
@@ -192,10 +229,19 @@ fn opened(weights: Weights, run: &Path) -> Result<Trained, Failure> {
     Ok(trained)
 }
 
+/// What there is to tell of.
+struct Recorded<'a> {
+    /// Analyzed in full.
+    shown: &'a [&'a (Weights, Recording)],
+    /// On which the claims are decided.
+    all: &'a [&'a (Weights, Recording)],
+    /// Stores of harder images.
+    challenged: &'a [PathBuf],
+}
+
 /// Analyze what is shown in full, decide the claims on everything, and write the page.
 fn told(
-    shown: &[&(Weights, Recording)],
-    all: &[&(Weights, Recording)],
+    Recorded { shown, all, challenged }: Recorded,
     against: Against,
     study: &Study,
     console: &Console,
@@ -221,6 +267,7 @@ fn told(
         properties: properties.as_ref(),
         long: &stores(&|recording| recording.limit.is_some()),
         jacobians: &jacobians,
+        challenged: Challenged { stores: challenged, analyses: &CHALLENGED },
         claims: Claims { stores: Some(&all), against },
         ..How::of(&options)
     };
