@@ -16,6 +16,8 @@ pub(crate) const WIDTH: f64 = 960.0;
 const WIDEST_PLOT: f64 = 760.0;
 /// Space between panels.
 const GAP: f64 = 18.0;
+/// As much of a figure as fits on a page of A4 or letter, as wide as its text, below a heading.
+const TALLEST_PART: f64 = 1180.0;
 
 /// A figure, before it is laid out.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,13 +117,41 @@ impl Figure {
     /// A value that is not finite.
     pub(crate) fn scene(&self) -> Result<Scene, Error> {
         let mut scene = Scene::new(WIDTH, 0.0);
+        let y = self.draw_key(&mut scene);
+        self.draw_rows(&self.rows, scene, y)
+    }
+
+    /// The same in parts of whole rows, each of which fits a printed page; the key is in the first.
+    ///
+    /// # Errors
+    /// A value that is not finite.
+    pub(crate) fn parts(&self) -> Result<Vec<Scene>, Error> {
+        let mut scene = Scene::new(WIDTH, 0.0);
         let mut y = self.draw_key(&mut scene);
+        let (mut parts, mut first, mut filled) = (Vec::new(), 0, y);
+        for (index, row) in self.rows.iter().enumerate() {
+            let height = row_height(row);
+            if index > first && filled + height > TALLEST_PART {
+                parts.push(self.draw_rows(
+                    &self.rows[first..index],
+                    std::mem::replace(&mut scene, Scene::new(WIDTH, 0.0)),
+                    y,
+                )?);
+                (first, filled, y) = (index, 0.0, 2.0);
+            }
+            filled += height;
+        }
+        parts.push(self.draw_rows(&self.rows[first..], scene, y)?);
+        Ok(parts)
+    }
+
+    /// Rows of panels below what a scene holds already.
+    fn draw_rows(&self, rows: &[Vec<Panel>], mut scene: Scene, mut y: f64) -> Result<Scene, Error> {
         // A last row that is not full keeps the width of the others.
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(1);
         let width = panel_width(columns);
-        for row in &self.rows {
-            let title_room = if row.iter().any(|panel| !panel.title.is_empty()) { 24.0 } else { 4.0 };
-            let height = row.iter().map(|panel| panel.height).fold(0.0, f64::max);
+        for row in rows {
+            let title_room = title_room(row);
             for (column, panel) in row.iter().enumerate() {
                 let x = (width + GAP) * column as f64;
                 scene.text([x + 6.0, y + 14.0], panel.title.clone(), Style::new(12.5, Ink::Text).bold());
@@ -148,7 +178,7 @@ impl Figure {
                     }
                 }
             }
-            y += title_room + height + GAP;
+            y += row_height(row);
         }
         scene.height = (y - GAP + 4.0).max(1.0);
         Ok(scene)
@@ -183,6 +213,16 @@ impl Figure {
         }
         y + 14.0
     }
+}
+
+/// Room for the titles of a row.
+fn title_room(row: &[Panel]) -> f64 {
+    if row.iter().any(|panel| !panel.title.is_empty()) { 24.0 } else { 4.0 }
+}
+
+/// Height of a row, with the space below it.
+fn row_height(row: &[Panel]) -> f64 {
+    title_room(row) + row.iter().map(|panel| panel.height).fold(0.0, f64::max) + GAP
 }
 
 /// Words in lines of some width.
@@ -236,5 +276,27 @@ mod tests {
         let lines = wrapped("no image is stably correct here", 80.0, 12.0);
         assert!(lines.len() > 1);
         assert_eq!(lines.join(" "), "no image is stably correct here");
+    }
+
+    #[test]
+    fn a_tall_figure_falls_into_parts_between_its_rows() {
+        let figure = |heights: &[f64]| Figure {
+            name: "toy",
+            title: String::new(),
+            caption: String::new(),
+            source: "",
+            notes: Vec::new(),
+            key: Vec::new(),
+            rows: heights.iter().map(|&height| vec![Panel::words("", height, "row")]).collect(),
+            tables: Vec::new(),
+        };
+        let heights = |of: &[f64]| -> Vec<f64> {
+            figure(of).parts().unwrap().iter().map(|scene| scene.height).collect()
+        };
+        let short = figure(&[300.0; 3]);
+        assert_eq!(short.parts().unwrap(), [short.scene().unwrap()]);
+        let parts = heights(&[300.0, 300.0, 2000.0, 300.0, 500.0]);
+        assert_eq!(parts.len(), 3);
+        assert!(parts[1] > 2000.0 && parts[0] < 700.0 && parts[2] < 900.0, "{parts:?}");
     }
 }

@@ -27,7 +27,7 @@ const all = (selector, within = document) => [...within.querySelectorAll(selecto
 const send = (element, kind) => element.dispatchEvent(new Event(kind, { bubbles: true }));
 const tip = document.getElementById("tip");
 try {
-  check("33 figures", all("section figure svg").length === 33);
+  check("33 figures", all("section figure").length === 33);
   for (const svg of all("section figure svg")) {
     const name = svg.closest("section").id, box = svg.getBoundingClientRect();
     check(name + " has a size", box.width > 300 && box.height > 60);

@@ -57,18 +57,20 @@ pub(crate) fn html(context: &Context, shown: &[Shown]) -> Result<String, Error> 
 
 /// A figure with its caption and files.
 fn section(context: &Context, figure: &Figure) -> Result<String, Error> {
-    let scene = figure.scene()?;
     let name = figure.name;
-    let spoken = Spoken { id: name, title: &figure.title, description: &figure.caption };
     let mut text = format!("<section id=\"{name}\">\n<h2>{}</h2>\n<figure>\n", escape(&figure.title));
     text.push_str(&interaction::controls(context, name));
-    let _ = write!(
+    let _ = writeln!(
         text,
-        "<div class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">\n{}</div>\n<figcaption>{}",
+        "<div class=\"drawing\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">",
         escape(&figure.title),
-        svg(&scene, spoken, Medium::Page),
-        escape(&figure.caption),
     );
+    for (part, scene) in figure.parts()?.iter().enumerate() {
+        let id = if part == 0 { name.to_owned() } else { format!("{name}-{}", part + 1) };
+        let spoken = Spoken { id: &id, title: &figure.title, description: &figure.caption };
+        text.push_str(&svg(scene, spoken, Medium::Page));
+    }
+    let _ = write!(text, "</div>\n<figcaption>{}", escape(&figure.caption));
     if !figure.source.is_empty() {
         let _ = write!(text, " <span class=\"source\">{}</span>", escape(figure.source));
     }

@@ -116,12 +116,16 @@
       draw();
     });
     const drawing = document.querySelector("#projection .drawing");
-    const svg = drawing.querySelector("svg");
-    const whole = svg.getAttribute("viewBox");
+    const parts = [...drawing.querySelectorAll("svg")].map((svg) => ({ svg, whole: svg.getAttribute("viewBox") }));
     const network = document.getElementById("network");
     if (network) network.addEventListener("change", () => {
-      const moving = svg.querySelector(`g.moving[data-network="${network.value}"]`);
-      if (!moving) { svg.setAttribute("viewBox", whole); return; }
+      const moving = drawing.querySelector(`g.moving[data-network="${network.value}"]`);
+      for (const { svg, whole } of parts) {
+        svg.setAttribute("viewBox", whole);
+        svg.style.display = moving && !svg.contains(moving) ? "none" : "";
+      }
+      if (!moving) return;
+      const svg = moving.closest("svg");
       const { e: x, f: y } = moving.parentNode.transform.baseVal.consolidate().matrix;
       const { width, height } = data.moving.find((one) => one.network === +network.value);
       svg.setAttribute("viewBox", `${x} ${y - 22} ${width} ${height + 24}`);
