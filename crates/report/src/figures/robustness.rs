@@ -19,6 +19,8 @@ const NAME: &str = "robustness";
 /// What is found of a network: over steps, or once.
 struct Quantity<T> {
     name: &'static str,
+    /// Short, for an axis.
+    label: &'static str,
     unit: &'static str,
     of: T,
 }
@@ -28,39 +30,51 @@ type Once = fn(&Network) -> Option<Estimate>;
 
 /// The curves of the other figures, one for all images of a set.
 const CURVES: [Quantity<OverSteps>; 8] = [
-    Quantity { name: "correct", unit: "%", of: |network| Some(&network.results.get::<Accuracy>()?.per_step) },
+    Quantity {
+        name: "correct",
+        label: "correct",
+        unit: "%",
+        of: |network| Some(&network.results.get::<Accuracy>()?.per_step),
+    },
     Quantity {
         name: "change per step",
+        label: "change",
         unit: "activation",
         of: |network| Some(&network.results.get::<Change>()?.all.trained),
     },
     Quantity {
         name: "norm: correct − not yet",
+        label: "norm",
         unit: "activation",
         of: |network| Some(&network.results.get::<NowCorrect>()?.norm.difference),
     },
     Quantity {
         name: "cosine: correct − not yet",
+        label: "cosine",
         unit: "",
         of: |network| Some(&network.results.get::<NowCorrect>()?.cosine.as_ref()?.difference),
     },
     Quantity {
         name: "cosine: own − others",
+        label: "cosine",
         unit: "",
         of: |network| Some(&network.results.get::<FutureClass>()?.difference),
     },
     Quantity {
         name: "margin: correct − not yet",
+        label: "margin",
         unit: "activation",
         of: |network| Some(&network.results.get::<Boundary>()?.margin.difference),
     },
     Quantity {
         name: "change towards class",
+        label: "towards",
         unit: "share",
         of: |network| Some(&network.results.get::<Decomposition>()?.all.towards),
     },
     Quantity {
         name: "relative speed within zone",
+        label: "speed",
         unit: "per step",
         of: |network| Some(&network.results.get::<WithinZone>()?.relative_speed.by_step),
     },
@@ -70,11 +84,13 @@ const CURVES: [Quantity<OverSteps>; 8] = [
 const NUMBERS: [Quantity<Once>; 2] = [
     Quantity {
         name: "correct at the last step",
+        label: "correct",
         unit: "%",
         of: |network| Some(network.results.get::<Accuracy>()?.last.estimate),
     },
     Quantity {
         name: "mean stable step",
+        label: "mean",
         unit: "step",
         of: |network| network.results.get::<StableStep>()?.mean_step,
     },
@@ -82,34 +98,45 @@ const NUMBERS: [Quantity<Once>; 2] = [
 
 /// Those that stand in the table alone: means of the curves, and what they gain.
 const MEANS: [Quantity<Once>; 7] = [
-    Quantity { name: "gain in accuracy", unit: "", of: |network| network.results.get::<Accuracy>()?.gain },
+    Quantity {
+        name: "gain in accuracy",
+        label: "gain",
+        unit: "",
+        of: |network| network.results.get::<Accuracy>()?.gain,
+    },
     Quantity {
         name: "norm: correct − not yet",
+        label: "norm",
         unit: "activation",
         of: |network| network.results.get::<NowCorrect>()?.norm.average.difference,
     },
     Quantity {
         name: "cosine: correct − not yet",
+        label: "cosine",
         unit: "",
         of: |network| network.results.get::<NowCorrect>()?.cosine.as_ref()?.average.difference,
     },
     Quantity {
         name: "cosine: own − others",
+        label: "cosine",
         unit: "",
         of: |network| network.results.get::<FutureClass>()?.average_difference,
     },
     Quantity {
         name: "margin: correct − not yet",
+        label: "margin",
         unit: "activation",
         of: |network| network.results.get::<Boundary>()?.margin.average.difference,
     },
     Quantity {
         name: "change towards class, before tₛ",
+        label: "towards",
         unit: "share",
         of: |network| network.results.get::<Decomposition>()?.before.towards,
     },
     Quantity {
         name: "relative speed within zone",
+        label: "speed",
         unit: "per step",
         of: |network| network.results.get::<WithinZone>()?.relative_speed.average,
     },
@@ -189,20 +216,17 @@ fn rows(families: &[Family]) -> Vec<Vec<Panel>> {
         CURVES.iter().map(|quantity| families.iter().map(|one| over_steps(one, quantity)).collect());
     let once =
         NUMBERS.iter().map(|quantity| families.iter().map(|one| against_level(one, quantity)).collect());
-    let found = |plots: &Vec<Plot>| plots.iter().any(|plot| !plot.is_empty());
-    let plots: Vec<Vec<Plot>> = over_steps.chain(once).filter(found).map(on_one_scale).collect();
-    let panel = |row: usize, plot: Plot, family: &Family| {
-        let title = format!("{}: {}", family.network, family.control);
-        let (title, height) = if row == 0 { (title.as_str(), 185.0) } else { ("", 165.0) };
-        Panel::plot(title, height, plot, "this was not found at any level")
+    let names =
+        CURVES.iter().map(|quantity| quantity.name).chain(NUMBERS.iter().map(|quantity| quantity.name));
+    let found = |(_, plots): &(&str, Vec<Plot>)| plots.iter().any(|plot| !plot.is_empty());
+    let row = |(name, plots): (&str, Vec<Plot>)| {
+        let panel = |(column, plot): (usize, Plot)| {
+            let title = if column == 0 { format!("{}: {name}", families[0].network) } else { String::new() };
+            Panel::plot(&title, 155.0, plot, "this was not found at any level")
+        };
+        on_one_scale(plots).into_iter().enumerate().map(panel).collect()
     };
-    plots
-        .into_iter()
-        .enumerate()
-        .map(|(row, plots)| {
-            plots.into_iter().zip(families).map(|(plot, one)| panel(row, plot, one)).collect()
-        })
-        .collect()
+    names.zip(over_steps.chain(once)).filter(found).map(row).collect()
 }
 
 /// Plots with the same range upwards, so that controls compare.
@@ -216,7 +240,8 @@ fn on_one_scale(mut plots: Vec<Plot>) -> Vec<Plot> {
 
 fn over_steps(family: &Family, quantity: &Quantity<OverSteps>) -> Plot {
     let n_steps = family.members.iter().map(|(_, network)| network.results.n_steps).max().unwrap_or(1);
-    let mut plot = Plot::new(Axis::steps(n_steps), quantity.axis());
+    let steps = Axis { label: format!("step t, {}", family.control), ..Axis::steps(n_steps) };
+    let mut plot = Plot::new(steps, quantity.axis());
     for (index, (level, network)) in family.members.iter().enumerate() {
         let Some(found) = (quantity.of)(network) else { continue };
         let ink = Ink::ramp(index, family.members.len());
@@ -245,7 +270,7 @@ fn against_level(family: &Family, quantity: &Quantity<Once>) -> Plot {
 
 impl<T> Quantity<T> {
     fn axis(&self) -> Axis {
-        let axis = Axis::new(self.name, self.unit);
+        let axis = Axis::new(self.label, self.unit);
         if self.unit == "%" { axis.ticks(Ticks::Percent).including(0.0) } else { axis }
     }
 
