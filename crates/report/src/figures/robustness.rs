@@ -210,7 +210,7 @@ fn families(context: &Context) -> Vec<Family<'_>> {
     families
 }
 
-/// Of one network: controls across, quantities down; what was found at no level has no row.
+/// Of one network: controls across, quantities down; what was not found at two levels has no row.
 fn rows(families: &[Family]) -> Vec<Vec<Panel>> {
     let over_steps =
         CURVES.iter().map(|quantity| families.iter().map(|one| over_steps(one, quantity)).collect());
@@ -222,7 +222,7 @@ fn rows(families: &[Family]) -> Vec<Vec<Panel>> {
     let row = |(name, plots): (&str, Vec<Plot>)| {
         let panel = |(column, plot): (usize, Plot)| {
             let title = if column == 0 { format!("{}: {name}", families[0].network) } else { String::new() };
-            Panel::plot(&title, 155.0, plot, "this was not found at any level")
+            Panel::plot(&title, 155.0, plot, "this was not found at two levels")
         };
         on_one_scale(plots).into_iter().enumerate().map(panel).collect()
     };
@@ -249,7 +249,8 @@ fn over_steps(family: &Family, quantity: &Quantity<OverSteps>) -> Plot {
         let words = format!("{} {}", family.control, significant(*level, 2));
         plot.curve(Curve::of_series(&words, look, found).listed(&significant(*level, 2)));
     }
-    plot
+    let levels = plot.marks.len();
+    compared(plot, levels)
 }
 
 fn against_level(family: &Family, quantity: &Quantity<Once>) -> Plot {
@@ -258,14 +259,21 @@ fn against_level(family: &Family, quantity: &Quantity<Once>) -> Plot {
         let place = format!("{} {}", family.control, significant(level, 2));
         (quantity.of)(network).map(|found| Sample::of(quantity.name, &place, level, &found))
     };
+    let samples: Vec<Option<Sample>> = family.members.iter().map(sample).collect();
+    let levels = samples.iter().flatten().count();
     plot.curve(Curve {
         label: quantity.name.into(),
         labelled: Labelled::InKey,
         look: Look { ink: BLUE, dash: Pattern::Solid, marker: Marker::Circle },
         spread: Spread::Whiskers,
-        samples: family.members.iter().map(sample).collect(),
+        samples,
     });
-    plot
+    compared(plot, levels)
+}
+
+/// Nothing to compare is nothing to draw.
+fn compared(plot: Plot, levels: usize) -> Plot {
+    if levels > 1 { plot } else { Plot { marks: Vec::new(), ..plot } }
 }
 
 impl<T> Quantity<T> {
@@ -336,6 +344,8 @@ fn empty(name: &str, further: &[Column]) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use redyn_analysis::Analysis as _;
+
     use super::*;
     use crate::support::{Size, Without, context_without};
 
@@ -376,6 +386,11 @@ mod tests {
         let n_members: usize = found.iter().map(|(_, levels)| levels.len()).sum();
         assert_eq!(drawn.tables[0].rows.len(), n_members * (NUMBERS.len() + MEANS.len()));
         assert!(drawn.tables[1].rows.len() >= n_members * CURVES.len() * 4, "{}", drawn.tables[1].rows.len());
+        // Where harder images were only asked how often they are recognised, nothing else is compared.
+        for network in &mut context.networks[1..] {
+            network.results.findings.retain(|finding| finding.name() == Accuracy::NAME);
+        }
+        assert_eq!(figure(&context).rows.len(), 3 * 2);
         // Controls across: the network as it is saw two of them change.
         assert_eq!(drawn.rows.iter().take(CURVES.len() + NUMBERS.len()).map(Vec::len).max(), Some(2));
     }
