@@ -18,6 +18,16 @@ pub enum MinimumRun {
     One,
 }
 
+impl MinimumRun {
+    /// That many steps.
+    const fn steps(self) -> usize {
+        match self {
+            Self::Two => 2,
+            Self::One => 1,
+        }
+    }
+}
+
 /// Whether the final answer may have been given, and given up, before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,10 +106,7 @@ impl StableRule {
     pub fn outcome(self, answers: &[usize], label: usize) -> Outcome {
         let last = answers[answers.len() - 1];
         let step = answers.iter().rposition(|&answer| answer != last).map_or(0, |other| other + 1);
-        let long_enough = match self.minimum_run {
-            MinimumRun::Two => answers.len() - step >= 2,
-            MinimumRun::One => true,
-        };
+        let long_enough = answers.len() - step >= self.minimum_run.steps();
         let first = match self.first_occurrence {
             FirstOccurrence::Required => !answers[..step].contains(&last),
             FirstOccurrence::Ignored => true,
@@ -206,6 +213,7 @@ impl Analysis for StableStep {
 
     fn analyse(material: &Material) -> Result<Self, Error> {
         let (rows, outcomes) = (material.rows, material.outcomes);
+        rows.need_steps(Self::NAME, material.options.stable.minimum_run.steps())?;
         let correct_by_step = counts_by_step(outcomes, rows.n_steps());
         let mut incorrect_by_step = vec![0; rows.n_steps()];
         for outcome in outcomes.iter().filter(|outcome| outcome.course == Course::StableIncorrect) {
