@@ -38,7 +38,7 @@ fn beside(found: &BrainComparison) -> String {
             }
         }
     }
-    format!("Step by step, {} stand beside brains ({}).", listed(&networks), listed(&brains))
+    format!("Networks ({}) stand beside brains ({}), step by step.", listed(&networks), listed(&brains))
 }
 
 fn seen(context: &Context) -> String {
