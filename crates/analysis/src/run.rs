@@ -86,6 +86,8 @@ pub enum Selection<'a> {
     All,
     /// These; one that the data do not allow is an error.
     Named(&'a [&'a str]),
+    /// Of these what the data allow; what they do not allow is listed with its reason.
+    Allowed(&'a [&'a str]),
 }
 
 /// What to analyse, and how.
@@ -256,7 +258,9 @@ pub fn sought(
     options.check()?;
     let entries: Vec<&Entry> = match analyses {
         Selection::All => ANALYSES.iter().collect(),
-        Selection::Named(names) => names.iter().map(|name| find(name)).collect::<Result<_, _>>()?,
+        Selection::Named(names) | Selection::Allowed(names) => {
+            names.iter().map(|name| find(name)).collect::<Result<_, _>>()?
+        }
     };
     for subject in subjects {
         check_memory(&entries, subject.trajectories.description(), options)?;
@@ -280,7 +284,7 @@ fn analyse_network(
         }
         match (entry.run)(&material) {
             Ok(finding) => findings.push(finding),
-            Err(error) if error.is_inapplicable() && matches!(request.analyses, Selection::All) => {
+            Err(error) if error.is_inapplicable() && !matches!(request.analyses, Selection::Named(_)) => {
                 omitted.push(Omitted {
                     analysis: entry.name.into(),
                     reason: error.to_string(),

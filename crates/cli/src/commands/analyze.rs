@@ -207,8 +207,7 @@ impl<'a> How<'a> {
     }
 
     /// A few analyses of other images of the same networks, alike in all else.
-    fn only(&self, analyses: &'a [&'a str]) -> Self {
-        let selection = Selection::Named(analyses);
+    fn only(&self, selection: Selection<'a>) -> Self {
         Self { selection, long: &[], jacobians: &[], properties: None, ..*self }
     }
 }
@@ -268,7 +267,7 @@ fn analyze_networks(networks: &Networks, how: &How, console: &Console) -> Result
     };
     let (mut results, sources) = analyzed(networks, how, console)?;
     if !how.long.is_empty() {
-        let (long, _) = analyzed_stores(how.long, &how.only(&[Convergence::NAME]))?;
+        let (long, _) = analyzed_stores(how.long, &how.only(Selection::Named(&[Convergence::NAME])))?;
         results.networks.iter_mut().for_each(|network| network.take_convergence(&long));
     }
     let judged = match (how.selection, how.judged) {
@@ -280,11 +279,14 @@ fn analyze_networks(networks: &Networks, how: &How, console: &Console) -> Result
             };
             Some(judged)
         }
-        (Selection::Named(_), _) => None,
+        (Selection::Named(_) | Selection::Allowed(_), _) => None,
     };
     let Challenged { stores: harder, analyses } = how.challenged;
-    let challenged =
-        if harder.is_empty() { None } else { Some(analyzed_stores(harder, &how.only(analyses))?) };
+    let challenged = if harder.is_empty() {
+        None
+    } else {
+        Some(analyzed_stores(harder, &how.only(Selection::Allowed(analyses)))?)
+    };
     Ok(Analyzed {
         format: "redyn.results".into(),
         version: env!("CARGO_PKG_VERSION").into(),
