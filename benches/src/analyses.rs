@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use redyn_analysis::{
-    ANALYSES, Accuracy, Change, FutureClass, NetworkResults, NowCorrect, Options as AnalysisOptions, Request,
+    Accuracy, Change, FutureClass, NetworkResults, NowCorrect, Options as AnalysisOptions, Request,
     Selection, Series, StableStep, Subject, Uncertainty, analyse,
 };
 use redyn_core::Stop;
@@ -45,20 +45,37 @@ pub(crate) enum Set {
 const PUBLISHED: [&str; 6] =
     ["accuracy", "stable_step", "change", "now_correct", "future_class", "readout_similarity"];
 
+/// Of one network, without others that it is compared to.
+const FIRST_PAPER: [&str; 15] = [
+    "accuracy",
+    "stable_step",
+    "change",
+    "now_correct",
+    "future_class",
+    "readout_similarity",
+    "boundary",
+    "schematic",
+    "zones",
+    "decomposition",
+    "within_zone",
+    "readout_zone_simulation",
+    "zone_membership",
+    "convergence",
+    "projection",
+];
+
 /// Analyse a store, or a published file as it lies.
 pub(crate) fn analyse_file(path: &Path, set: Set) -> Result<NetworkResults, Failure> {
     let recording = Recording::open(path).map_err(Failure::redyn)?;
     let trajectories = recording.trajectories(AREA, Spatial::Flatten).map_err(Failure::redyn)?;
     let subjects = [Subject::of(&*trajectories)];
     let mut options = AnalysisOptions::default();
-    let of_first_paper = ANALYSES.iter().filter(|entry| entry.reference.contains("Thorat"));
-    let of_first_paper: Vec<&str> = of_first_paper.map(|entry| entry.name).collect();
     let analyses = match set {
         Set::Published => {
             options.uncertainty = Uncertainty { replicates: 0, ..options.uncertainty };
             Selection::Named(&PUBLISHED)
         }
-        Set::FirstPaper => Selection::Named(&of_first_paper),
+        Set::FirstPaper => Selection::Named(&FIRST_PAPER),
         Set::Everything => Selection::All,
     };
     let request = Request { subjects: &subjects, analyses, options: &options, stop: &Stop::default() };
