@@ -39,13 +39,12 @@ def network(name):
         model.classifier[place] = torch.nn.Linear(*sizes)
     return model
 for name, side, gain in zip(*[iter(sys.argv[3:])] * 3):
-    # Nothing is drawn at random: every weight is replaced.
-    with torch.device('meta'):
-        model = network(name).eval()
+    # Whatever is drawn at random is replaced, all of it.
+    model = network(name).eval()
     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     weights = closed_form.state_dict(shapes, float(gain))
     weights = {key: torch.from_numpy(numpy.asarray(value)) for key, value in weights.items()}
-    model.load_state_dict(weights, assign=True)
+    model.load_state_dict(weights)
     images = closed_form.normalise(closed_form.images(1, 3, int(side), int(side), 8),
                                    closed_form.IMAGENET_MEAN, closed_form.IMAGENET_STD)
     with torch.no_grad():
