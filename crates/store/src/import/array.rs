@@ -17,6 +17,9 @@ use super::checksum::Checksum;
 use super::number::{Endian, Kind, Number, beyond, decode};
 use crate::Error;
 
+/// Bytes that are read and turned into numbers before the next: few enough to stay in a core's cache between.
+const PIECE: usize = 256 << 10;
+
 /// All arrays of numbers in a `.npy` or `.npz` file, each under its name; the name of a `.npy`
 /// file's array is the file's.
 ///
@@ -307,13 +310,18 @@ impl StoredArray {
         }
         let outer: usize = shape[..axis].iter().product();
         let inner: usize = shape[axis + 1..].iter().product::<usize>() * kind.size();
-        let mut bytes = vec![0; range.len() * inner];
-        let mut values = Vec::with_capacity(outer * bytes.len() / kind.size());
+        let length = range.len() * inner;
+        let mut piece = vec![0; length.min(PIECE)];
+        let mut values = Vec::with_capacity(outer * length / kind.size());
         for index in 0..outer {
             let place = (index * shape[axis] + range.start) * inner;
-            plain.read(plain.offset + place as u64, &mut bytes).map_err(|error| self.refuse(error))?;
-            decode(&bytes, kind, endian, &mut values)
-                .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
+            for start in (0..length).step_by(PIECE) {
+                let bytes = &mut piece[..PIECE.min(length - start)];
+                let at = plain.offset + (place + start) as u64;
+                plain.read(at, bytes).map_err(|error| self.refuse(error))?;
+                decode(bytes, kind, endian, &mut values)
+                    .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
+            }
         }
         shape[axis] = range.len();
         let array = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|error| self.refuse(error))?;
