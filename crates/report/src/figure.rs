@@ -74,9 +74,14 @@ pub(crate) enum Body {
 impl Panel {
     pub(crate) fn plot(title: &str, height: f64, plot: Plot, otherwise: &str) -> Self {
         if plot.is_empty() {
-            return Self::words(title, WORDS, otherwise);
+            return Self::lacking(title, otherwise);
         }
         Self { title: title.to_owned(), height, body: Body::Plot(Box::new(plot)) }
+    }
+
+    /// Words where there is nothing to draw.
+    pub(crate) fn lacking(title: &str, why: &str) -> Self {
+        Self::words(title, 60.0, why)
     }
 
     pub(crate) fn words(title: &str, height: f64, words: &str) -> Self {
@@ -87,9 +92,6 @@ impl Panel {
         Self { title: title.to_owned(), height: scene.height, body: Body::Scene(scene) }
     }
 }
-
-/// Height of a panel in which there is nothing to draw.
-const WORDS: f64 = 60.0;
 
 /// Width of a panel in a row of `n`.
 pub(crate) fn panel_width(n: usize) -> f64 {

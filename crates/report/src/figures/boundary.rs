@@ -21,7 +21,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         panels[1].push(contrast::panel("", "distance to leaving zone", &found.margin));
         panels[2].push(match &found.angle {
             Some(angle) => contrast::panel("", "angle to true class's zone", angle),
-            None => Panel::words("", 60.0, "no angle: with a bias, zones are no cones"),
+            None => Panel::lacking("", "no angle: with a bias, zones are no cones"),
         });
     }
     let mut tables: Vec<_> = table(context, "boundary", "boundary", "boundary").into_iter().collect();

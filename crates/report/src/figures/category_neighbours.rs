@@ -30,7 +30,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
             } else {
                 let reason = missing(network, analysis);
                 lacking.push((name, reason.clone()));
-                Panel::words(title, 60.0, &reason)
+                Panel::lacking(title, &reason)
             });
         }
     }

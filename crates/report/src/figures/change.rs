@@ -20,7 +20,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(change) = network.results.get::<Change>() else {
             let reason = missing(network, "change");
-            rows.push(vec![Panel::words(name, 60.0, &reason)]);
+            rows.push(vec![Panel::lacking(name, &reason)]);
             lacking.push((name, reason));
             continue;
         };

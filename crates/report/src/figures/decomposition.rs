@@ -19,7 +19,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<Decomposition>() else {
             let reason = missing(network, NAME);
-            rows.push(vec![Panel::words(name, 60.0, &reason)]);
+            rows.push(vec![Panel::lacking(name, &reason)]);
             lacking.push((name, reason));
             continue;
         };

@@ -24,12 +24,12 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let tree = found.and_then(|found| found.trees.iter().find(|tree| tree.linkage == Linkage::Ward));
         let (Some(found), Some(tree)) = (found, tree) else {
             let reason = missing(network, "readout_similarity");
-            panels.push(Panel::words(name, 60.0, &reason));
+            panels.push(Panel::lacking(name, &reason));
             lacking.push((name, reason));
             continue;
         };
         if tree.merges.is_empty() {
-            panels.push(Panel::words(name, 60.0, "a single class makes no tree"));
+            panels.push(Panel::lacking(name, "a single class makes no tree"));
             lacking.push((name, "a single class makes no tree".into()));
             continue;
         }

@@ -21,7 +21,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
                 Some(_) => "no category hierarchy was given".to_owned(),
                 None => missing(network, "zones"),
             };
-            panels.push(Panel::words(name, 60.0, &reason));
+            panels.push(Panel::lacking(name, &reason));
             lacking.push((name, reason));
             continue;
         };

@@ -166,7 +166,7 @@ where
         let (name, reason) = (network.results.name.as_str(), missing(network, T::NAME));
         for (row, panels) in panels.iter_mut().enumerate() {
             let (title, words) = if row == 0 { (name, reason.as_str()) } else { ("", "") };
-            panels.push(Panel::words(title, 60.0, words));
+            panels.push(Panel::lacking(title, words));
         }
         lacking.push((name, reason));
     }

@@ -12,8 +12,8 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<NowCorrect>() else {
             let reason = missing(network, "now_correct");
-            norms.push(Panel::words(name, 60.0, &reason));
-            cosines.push(Panel::words("", 60.0, ""));
+            norms.push(Panel::lacking(name, &reason));
+            cosines.push(Panel::lacking("", ""));
             lacking.push((name, reason));
             continue;
         };
@@ -21,7 +21,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         norms.push(contrast::panel(name, "norm", &found.norm));
         cosines.push(match &found.cosine {
             Some(cosine) => contrast::panel("", "cosine with current class", cosine),
-            None => Panel::words("", 60.0, "no cosine without a linear readout"),
+            None => Panel::lacking("", "no cosine without a linear readout"),
         });
     }
     Figure {

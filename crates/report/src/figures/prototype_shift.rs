@@ -26,7 +26,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
             let title = format!("{name}, {}", stage_words(stage));
             panels[row].push(match found.stages.iter().find(|one| one.stage == stage) {
                 Some(one) => panel(&title, width, one, found.states, ink),
-                None => Panel::words(&title, 60.0, NO_DIRECTIONS),
+                None => Panel::lacking(&title, NO_DIRECTIONS),
             });
             lacking.extend(found.stages.iter().filter(|one| one.stage == stage).map(|one| {
                 let [x, y] = one.explained.map(percent);
@@ -70,7 +70,7 @@ fn panel(title: &str, width: f64, one: &GlobalStage, [base, after]: [usize; 2], 
     };
     let ([x0, x1], [y0, y1]) = (of(0), of(1));
     if !(x1 > x0 || y1 > y0) {
-        return Panel::words(title, 60.0, "the prototypes lie on one point");
+        return Panel::lacking(title, "the prototypes lie on one point");
     }
     // One scale for both axes: lengths compare.
     let (across, up) = (width - 24.0, height - 24.0);

@@ -27,7 +27,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         let heat = |level: Level| {
             found.movies.iter().find(|movie| movie.level == level).map_or_else(
-                || Panel::words(&format!("{name}: {}", level.words()), 60.0, "there are too few"),
+                || Panel::lacking(&format!("{name}: {}", level.words()), "there are too few"),
                 |movie| time_by_time(network, found, movie),
             )
         };

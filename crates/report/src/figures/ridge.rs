@@ -51,7 +51,7 @@ pub(super) const NO_DIRECTIONS: &str = "the logits have no directions";
 /// The panel of a network at a stage, whose ridges may be missing.
 pub(super) fn at_stage(network: &str, stage: Stage, width: f64, ridge: Option<&Ridge>) -> Panel {
     let title = format!("{network}, {}", stage_words(stage));
-    ridge.map_or_else(|| Panel::words(&title, 60.0, NO_DIRECTIONS), |ridge| panel(&title, width, ridge))
+    ridge.map_or_else(|| Panel::lacking(&title, NO_DIRECTIONS), |ridge| panel(&title, width, ridge))
 }
 
 /// Ridges of every step as a panel of some width.
@@ -65,7 +65,7 @@ fn panel(title: &str, width: f64, ridge: &Ridge) -> Panel {
         .filter_map(|(step, found)| Some((step, found.as_ref()?)))
         .collect();
     let (Some(&first), Some(&last), false) = (points.first(), points.last(), there.is_empty()) else {
-        return Panel::words(title, 60.0, "there are no distances");
+        return Panel::lacking(title, "there are no distances");
     };
     let n_steps = ridge.found.steps.len();
     let step_height = (150.0 / n_steps as f64).clamp(14.0, 46.0);

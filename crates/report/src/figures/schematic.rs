@@ -24,14 +24,14 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<Schematic>() else {
             let reason = missing(network, NAME);
-            panels.push(Panel::words(name, 60.0, &reason));
+            panels.push(Panel::lacking(name, &reason));
             lacking.push((name, reason));
             continue;
         };
         lacking.extend(found.notes.iter().map(|note| (name, note.clone())));
         panels.push(match Measured::of(found) {
             Some(measured) => Panel::scene(name, measured.draw(panel_width(columns))),
-            None => Panel::words(name, 60.0, "there are not two groups, or no angles, to draw"),
+            None => Panel::lacking(name, "there are not two groups, or no angles, to draw"),
         });
     }
     Figure {

@@ -22,7 +22,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(found) = network.results.get::<StableStep>() else {
             let reason = missing(network, "stable_step");
-            rows.push(vec![Panel::words(name, 60.0, &reason)]);
+            rows.push(vec![Panel::lacking(name, &reason)]);
             lacking.push((name, reason));
             continue;
         };

@@ -22,7 +22,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
             found.push((name, stable));
         } else {
             let reason = missing(network, "stable_step");
-            panels.push(Panel::words(name, 60.0, &reason));
+            panels.push(Panel::lacking(name, &reason));
             lacking.push((name, reason));
         }
     }

@@ -32,13 +32,13 @@ pub(crate) fn figure(context: &Context) -> Figure {
         let name = network.results.name.as_str();
         let Some(zones) = network.results.get::<Zones>() else {
             let reason = missing(network, "zones");
-            panels.push(Panel::words(name, 60.0, &reason));
+            panels.push(Panel::lacking(name, &reason));
             lacking.push((name, reason));
             continue;
         };
         if zones.transitions.is_empty() {
             let reason = "no image changes its class".to_owned();
-            panels.push(Panel::words(name, 60.0, &reason));
+            panels.push(Panel::lacking(name, &reason));
             lacking.push((name, reason));
             continue;
         }

@@ -31,7 +31,7 @@ pub(crate) fn figure(context: &Context) -> Figure {
         ));
         panels[1].push(match &found.depth_change {
             Some(depth) => Panel::plot("", 210.0, plot(depth, "gain in depth", Zero::Line), none),
-            None => Panel::words("", 60.0, "no depth without a linear readout"),
+            None => Panel::lacking("", "no depth without a linear readout"),
         });
         panels[2].push(Panel::plot(
             "",
