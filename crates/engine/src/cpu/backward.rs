@@ -4,7 +4,7 @@ use super::confidence::Measure;
 use super::convolution::route;
 use super::forward::gains;
 use super::layer_norm::{self, Affine};
-use super::weight::{Form, Gradient, Weight};
+use super::weight::{Form, Gradient, Layout, Weight};
 use super::{Cpu, Value, elementwise, pointwise, pooling, windows};
 use crate::{Activation, Conv, Interaction, Op, Saved};
 
@@ -20,7 +20,7 @@ impl Cpu {
     ) -> Vec<Option<Value>> {
         if let (Op::Parameter(_), [gradient]) = (op, &mut *gradients) {
             let dy = self.fit_batch(output_gradient, 1);
-            pointwise::accumulate(self.level, gradient.channels_last(), &dy.values);
+            pointwise::accumulate(self.level, gradient.sum(Layout::ChannelsLast), &dy.values);
             return Vec::new();
         }
         let Some(&batch) = saved.batches.iter().max() else { return Vec::new() };
@@ -33,7 +33,12 @@ impl Cpu {
                 if let Some((weight, bias)) = gradients.split_first_mut() {
                     grouped.weight_gradient(&kept(saved, 0).values, &dy.values, weight);
                     if let Some(bias) = bias.first_mut() {
-                        pointwise::add_channel_sums(self.level, dy.image(), &dy.values, bias.plain());
+                        pointwise::add_channel_sums(
+                            self.level,
+                            dy.image(),
+                            &dy.values,
+                            bias.sum(Layout::Plain),
+                        );
                     }
                 }
                 vec![first.then(|| {
@@ -47,7 +52,12 @@ impl Cpu {
                 if let Some((weight, bias)) = gradients.split_first_mut() {
                     self.convolve_weight_gradient(route, &kept(saved, 0).values, &dy.values, weight);
                     if let Some(bias) = bias.first_mut() {
-                        pointwise::add_channel_sums(self.level, dy.image(), &dy.values, bias.plain());
+                        pointwise::add_channel_sums(
+                            self.level,
+                            dy.image(),
+                            &dy.values,
+                            bias.sum(Layout::Plain),
+                        );
                     }
                 }
                 vec![first.then(|| {
@@ -64,7 +74,8 @@ impl Cpu {
                 let [scale_gradient, shift_gradient] = gradients else {
                     panic!("a layer norm has two weights");
                 };
-                let sums = [scale_gradient.channels_last(), shift_gradient.channels_last()];
+                let sums =
+                    [scale_gradient.sum(Layout::ChannelsLast), shift_gradient.sum(Layout::ChannelsLast)];
                 layer_norm::backward(self.level, activation, affine, x, &mut dy.values, sums);
                 vec![first.then_some(dy)]
             }
@@ -77,8 +88,10 @@ impl Cpu {
                 let x = &kept(saved, 0).values;
                 let sums = elementwise::gain_gradients(x, &dy.values);
                 match gradients {
-                    [common] => common.plain()[0] += sums[0] + sums[1],
-                    both => both.iter_mut().zip(sums).for_each(|(gain, sum)| gain.plain()[0] += sum),
+                    [common] => common.sum(Layout::Plain)[0] += sums[0] + sums[1],
+                    both => {
+                        both.iter_mut().zip(sums).for_each(|(gain, sum)| gain.sum(Layout::Plain)[0] += sum);
+                    }
                 }
                 vec![first.then(|| {
                     let mut dx = self.empty(input, batch);
@@ -186,11 +199,15 @@ impl Cpu {
         let norm = self.channel_norm(op, dy.shape, weights);
         match gradients {
             [scale, shift, statistics @ ..] => {
-                let affine = Some([scale.plain(), shift.plain()]);
+                let affine = Some([scale.sum(Layout::Plain), shift.sum(Layout::Plain)]);
                 let observed = norm.backward(x, &mut dy.values, affine);
                 let observed = [observed.mean, observed.variance];
                 for (gradient, observed) in statistics.iter_mut().zip(observed) {
-                    gradient.plain().iter_mut().zip(observed).for_each(|(sum, value)| *sum += value);
+                    gradient
+                        .sum(Layout::Plain)
+                        .iter_mut()
+                        .zip(observed)
+                        .for_each(|(sum, value)| *sum += value);
                 }
             }
             _ => {

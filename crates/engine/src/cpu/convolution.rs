@@ -3,7 +3,7 @@
 use super::direct::{Direct, Direction, Filters, Window};
 use super::direct_gradient::Correlation;
 use super::grouped::Grouped;
-use super::weight::{Form, Gradient, Weight};
+use super::weight::{Form, Gradient, Layout, Weight};
 use super::winograd::{Convolution, Scheme};
 use super::{Cpu, Kernels};
 use crate::{Conv, ConvTranspose, Op, Shape};
@@ -138,10 +138,14 @@ impl Cpu {
             Direction::Scatter => (route.reversed(), dy, x),
         };
         if let Some(scheme) = self.scheme(route, Purpose::WeightGradient) {
-            self.winograd(scheme, route).add_gradient(x, dy, gradient.transformed(scheme));
+            self.winograd(scheme, route).add_gradient(x, dy, gradient.sum(Layout::Winograd(scheme)));
         } else {
             let Route { window, input, output, .. } = route;
-            Correlation { window, x, input, dy, output }.add_to(self.level, &self.pool, gradient.taps());
+            Correlation { window, x, input, dy, output }.add_to(
+                self.level,
+                &self.pool,
+                gradient.sum(Layout::Taps),
+            );
         }
     }
 

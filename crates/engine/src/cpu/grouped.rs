@@ -13,7 +13,7 @@ use super::elementwise::copy_channels;
 use super::pool::Pool;
 use super::simd::{Level, vectorise};
 use super::tasks::each_chunk;
-use super::weight::{Form, Gradient, Weight};
+use super::weight::{Form, Gradient, Layout, Weight};
 use crate::Shape;
 
 /// Channels summed together: they stay in registers.
@@ -67,13 +67,13 @@ impl Grouped<'_> {
     /// Add the gradient of the weight.
     pub(crate) fn weight_gradient(&self, x: &[f32], dy: &[f32], gradient: &mut Gradient) {
         if self.is_depthwise() {
-            self.depthwise_weight_gradient(x, dy, gradient.channels_last());
+            self.depthwise_weight_gradient(x, dy, gradient.sum(Layout::ChannelsLast));
         } else {
             let kernel = self.window.kernel;
             let [input, output] = self.of_group();
             let batch = x.len() / self.input.len();
             let length = input.channels * output.channels * kernel * kernel;
-            for (group, values) in gradient.plain().chunks_exact_mut(length).enumerate() {
+            for (group, values) in gradient.sum(Layout::Plain).chunks_exact_mut(length).enumerate() {
                 let x = self.take(group, input, self.input, x, batch);
                 let dy = self.take(group, output, self.output, dy, batch);
                 let accumulated =

@@ -104,9 +104,7 @@ impl Engine for Cpu {
 
     fn value(&self, shape: Shape, batch: usize, data: &[f32]) -> Value {
         assert_eq!(data.len(), shape.len() * batch, "{batch} values of shape {shape}");
-        let mut value = self.empty(shape, batch);
-        value.values.copy_from_slice(data);
-        value
+        Value { shape, batch, values: self.pool.copied(data) }
     }
 
     fn read(&self, value: &Value, out: &mut [f32]) {
@@ -122,7 +120,7 @@ impl Engine for Cpu {
     }
 
     fn weight(&self, shape: &[usize], data: &[f32]) -> Weight {
-        Weight::new(shape, data)
+        Weight::new(&self.pool, shape, data)
     }
 
     fn forward(&self, op: &Op, weights: &[&Weight], inputs: &[&Value]) -> Value {

@@ -39,6 +39,13 @@ impl Pool {
         buffer.fill(0.0);
         buffer
     }
+
+    /// A buffer with these values.
+    pub(crate) fn copied(self: &Arc<Self>, values: &[f32]) -> Buffer {
+        let mut buffer = self.take(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
 }
 
 impl Shelves {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::direct::{Direct, Direction, Window};
 use super::direct_gradient;
+use super::pool::{Buffer, Pool};
 use super::winograd::{self, Scheme};
 use crate::Shape;
 
@@ -12,8 +13,9 @@ use crate::Shape;
 #[derive(Debug)]
 pub struct Weight {
     shape: Vec<usize>,
-    values: Vec<f32>,
-    derived: Mutex<HashMap<Form, Arc<Vec<f32>>>>,
+    values: Buffer,
+    derived: Mutex<HashMap<Form, Arc<Buffer>>>,
+    pool: Arc<Pool>,
 }
 
 /// A form that a kernel wants a weight in.
@@ -28,9 +30,10 @@ pub(crate) enum Form {
 }
 
 impl Weight {
-    pub(crate) fn new(shape: &[usize], values: &[f32]) -> Self {
+    pub(crate) fn new(pool: &Arc<Pool>, shape: &[usize], values: &[f32]) -> Self {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "weight of shape {shape:?}");
-        Self { shape: shape.to_vec(), values: values.to_vec(), derived: Mutex::default() }
+        let (shape, values) = (shape.to_vec(), pool.copied(values));
+        Self { shape, values, derived: Mutex::default(), pool: Arc::clone(pool) }
     }
 
     pub(crate) fn values(&self) -> &[f32] {
@@ -38,7 +41,7 @@ impl Weight {
     }
 
     /// The weight in another form, derived at the first call.
-    pub(crate) fn form(&self, form: Form) -> Arc<Vec<f32>> {
+    pub(crate) fn form(&self, form: Form) -> Arc<Buffer> {
         if let Some(found) = self.derived.lock().expect("no thread panics here").get(&form) {
             return Arc::clone(found);
         }
@@ -48,7 +51,7 @@ impl Weight {
         Arc::clone(derived.entry(form).or_insert(made))
     }
 
-    fn derive(&self, form: Form) -> Vec<f32> {
+    fn derive(&self, form: Form) -> Buffer {
         let (first, second) = (self.shape[0], self.shape.get(1).copied().unwrap_or(1));
         match form {
             Form::Direct(window, direction) => {
@@ -60,88 +63,91 @@ impl Weight {
                 let pack = |from: usize, to: usize| {
                     Direct::new(Shape::vector(from), Shape::vector(to), window, direction)
                 };
-                match direction {
+                self.pool.copied(&match direction {
                     Direction::Gather => pack(second, first).pack(|i, o, ky, kx| at(o, i, ky, kx)),
                     Direction::Scatter => pack(first, second).pack(at),
-                }
+                })
             }
             Form::Winograd(scheme, direction) => {
-                winograd::filters(scheme, direction, [first, second], &self.values)
+                let shape = [first, second];
+                let mut filters = self.pool.take(winograd::filters_length(scheme, direction, shape));
+                winograd::filters(scheme, direction, shape, &self.values, &mut filters);
+                filters
             }
             Form::ChannelsLast => {
                 let pixels: usize = self.shape[1..].iter().product();
                 let channels_last = |index: usize| self.values[index % first * pixels + index / first];
-                (0..self.values.len()).map(channels_last).collect()
+                let mut last = self.pool.take(self.values.len());
+                last.iter_mut().enumerate().for_each(|(index, value)| *value = channels_last(index));
+                last
             }
         }
     }
 }
 
-/// A gradient under construction: one accumulator for each way it may come in.
-#[derive(Debug, Default)]
+/// A gradient under construction: one sum for each layout it comes in.
+#[derive(Debug)]
 pub struct Gradient {
     shape: Vec<usize>,
-    /// In the weight's own layout.
-    plain: Vec<f32>,
+    sums: Vec<(Layout, Buffer)>,
+    pool: Arc<Pool>,
+}
+
+/// A layout that a gradient is summed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// The weight's own.
+    Plain,
     /// As [`Form::ChannelsLast`].
-    channels_last: Vec<f32>,
+    ChannelsLast,
     /// As [`direct_gradient`] sums it.
-    taps: Vec<f32>,
+    Taps,
     /// As [`winograd`] sums it: a kernel may be used with several strides, each with its scheme.
-    transformed: Vec<(Scheme, Vec<f32>)>,
+    Winograd(Scheme),
 }
 
 impl Gradient {
     pub(crate) fn new(weight: &Weight) -> Self {
-        Self { shape: weight.shape.clone(), ..Self::default() }
+        Self { shape: weight.shape.clone(), sums: Vec::new(), pool: Arc::clone(&weight.pool) }
     }
 
-    fn length(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    pub(crate) fn plain(&mut self) -> &mut [f32] {
-        let length = self.length();
-        self.plain.resize(length, 0.0);
-        &mut self.plain
-    }
-
-    pub(crate) fn channels_last(&mut self) -> &mut [f32] {
-        let length = self.length();
-        self.channels_last.resize(length, 0.0);
-        &mut self.channels_last
-    }
-
-    pub(crate) fn taps(&mut self) -> &mut [f32] {
-        let kernel = self.shape.get(2).copied().unwrap_or(1);
-        let length = direct_gradient::accumulator_length(kernel, self.shape[1], self.shape[0]);
-        self.taps.resize(length, 0.0);
-        &mut self.taps
-    }
-
-    pub(crate) fn transformed(&mut self, scheme: Scheme) -> &mut [f32] {
-        let known = self.transformed.iter().position(|(used, _)| *used == scheme);
+    /// The sum in a layout, of nothing at first.
+    pub(crate) fn sum(&mut self, layout: Layout) -> &mut [f32] {
+        let known = self.sums.iter().position(|(used, _)| *used == layout);
         let place = known.unwrap_or_else(|| {
-            let length = winograd::accumulator_length(scheme, self.shape[1], self.shape[0]);
-            self.transformed.push((scheme, vec![0.0; length]));
-            self.transformed.len() - 1
+            self.sums.push((layout, self.pool.zeros(self.length(layout))));
+            self.sums.len() - 1
         });
-        &mut self.transformed[place].1
+        &mut self.sums[place].1
+    }
+
+    fn length(&self, layout: Layout) -> usize {
+        match layout {
+            Layout::Plain | Layout::ChannelsLast => self.shape.iter().product(),
+            Layout::Taps => direct_gradient::accumulator_length(self.kernel(), self.shape[1], self.shape[0]),
+            Layout::Winograd(scheme) => winograd::accumulator_length(scheme, self.shape[1], self.shape[0]),
+        }
+    }
+
+    fn kernel(&self) -> usize {
+        self.shape.get(2).copied().unwrap_or(1)
     }
 
     /// Everything together, in the weight's own layout.
-    pub(crate) fn finish(mut self) -> Vec<f32> {
-        let mut gradient = self.plain().to_vec();
-        if !self.taps.is_empty() {
-            let kernel = self.shape.get(2).copied().unwrap_or(1);
-            direct_gradient::unpack(&self.taps, kernel, self.shape[1], &mut gradient);
-        }
-        for (scheme, values) in &self.transformed {
-            winograd::unpack(*scheme, values, self.shape[1], &mut gradient);
-        }
-        let pixels: usize = self.shape[1..].iter().product();
-        for (index, value) in self.channels_last.iter().enumerate() {
-            gradient[index % self.shape[0] * pixels + index / self.shape[0]] += value;
+    pub(crate) fn finish(self) -> Vec<f32> {
+        let mut gradient = vec![0.0; self.length(Layout::Plain)];
+        for (layout, sum) in &self.sums {
+            match layout {
+                Layout::Plain => gradient.iter_mut().zip(&**sum).for_each(|(total, value)| *total += value),
+                Layout::ChannelsLast => {
+                    let pixels: usize = self.shape[1..].iter().product();
+                    for (index, value) in sum.iter().enumerate() {
+                        gradient[index % self.shape[0] * pixels + index / self.shape[0]] += value;
+                    }
+                }
+                Layout::Taps => direct_gradient::unpack(sum, self.kernel(), self.shape[1], &mut gradient),
+                Layout::Winograd(scheme) => winograd::unpack(*scheme, sum, self.shape[1], &mut gradient),
+            }
         }
         gradient
     }

@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::super::direct::Direction;
-use super::super::product::{PANEL, padded, panel_width};
+use super::super::product::{PANEL, panel_width};
 use super::super::simd::{Level, vectorise};
 use super::transform::{TAPS, Transform};
 
@@ -26,12 +26,14 @@ fn add_scaled(sum: &mut Lanes, factor: f64, value: &Lanes) {
 /// # Shapes
 /// - `values`: `[first, second, kernel, kernel]`; outputs are `first` for a gather, `second`
 ///   (with the kernel turned by 180°) for a scatter
+/// - `transformed`: every value is written
 pub(crate) fn transform<T: Transform>(
     level: Level,
     direction: Direction,
     [first, second]: [usize; 2],
     values: &[f32],
-) -> Vec<f32> {
+    transformed: &mut [f32],
+) {
     let taps = T::KERNEL * T::KERNEL;
     let filters = T::FILTERS * T::FILTERS;
     let (inputs, outputs) = match direction {
@@ -42,7 +44,6 @@ pub(crate) fn transform<T: Transform>(
         Direction::Gather => &values[(output * second + input) * taps..][..taps],
         Direction::Scatter => &values[(input * second + output) * taps..][..taps],
     };
-    let mut transformed = vec![0.0; filters * inputs * padded(outputs)];
     transformed.par_chunks_mut(filters * inputs * PANEL).enumerate().for_each(|(panel, transformed)| {
         let width = panel_width(outputs, panel);
         let present = PANEL.min(outputs - panel * PANEL);
@@ -66,7 +67,6 @@ pub(crate) fn transform<T: Transform>(
             ));
         }
     });
-    transformed
 }
 
 /// Add `Gᵀ dU G` to a gradient in the layout of checkpoints.

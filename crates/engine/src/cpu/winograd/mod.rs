@@ -97,9 +97,34 @@ const fn filters_of<T: Transform>() -> usize {
     T::FILTERS * T::FILTERS
 }
 
+/// Values of filters in the transformed domain.
+pub(crate) fn filters_length(scheme: Scheme, direction: Direction, [first, second]: [usize; 2]) -> usize {
+    let filters = with_transform!(scheme, direction, filters_of);
+    match direction {
+        Direction::Gather => filters * second * padded(first),
+        Direction::Scatter => filters * first * padded(second),
+    }
+}
+
 /// Filters in the transformed domain, `[panel][filter][in][width]`.
-pub(crate) fn filters(scheme: Scheme, direction: Direction, shape: [usize; 2], values: &[f32]) -> Vec<f32> {
-    with_transform!(scheme, direction, self::filters::transform, Level::best(), direction, shape, values)
+pub(crate) fn filters(
+    scheme: Scheme,
+    direction: Direction,
+    shape: [usize; 2],
+    values: &[f32],
+    transformed: &mut [f32],
+) {
+    let level = Level::best();
+    with_transform!(
+        scheme,
+        direction,
+        self::filters::transform,
+        level,
+        direction,
+        shape,
+        values,
+        transformed
+    );
 }
 
 /// Values of the accumulator that [`Convolution::add_gradient`] wants.
