@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Sums, bootstrap};
+use crate::resample::bootstrap;
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 

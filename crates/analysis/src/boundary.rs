@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contrast::{Contrast, Groups, contrast, contrast_table, notes};
-use crate::resample::{Sums, bootstrap, means};
+use crate::resample::{bootstrap, means};
 use crate::rows::ReadoutRows;
+use crate::sums::Sums;
 use crate::table::{Table, integer};
 use crate::{Analysis, Error, Estimate, Material};
 

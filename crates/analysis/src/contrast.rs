@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::numeric::vectorised;
-use crate::resample::{Draws, Sums, draws, estimates, mean, share};
+use crate::resample::{Draws, draws, estimates, mean, share};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Estimate, Material, Series, counts_by_step, timesteps_analyse};
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::accuracy::StepEstimate;
-use crate::resample::{Sums, bootstrap, means, share};
+use crate::resample::{bootstrap, means, share};
 use crate::rows::Rows;
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::{LONG, log_change};
 use crate::judge::Individual;
-use crate::resample::{Draws, Sums, draws, means};
+use crate::resample::{Draws, draws, means};
 use crate::rows::Rows;
 use crate::seeds::over_seeds;
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Estimate, Material, Series, Uncertainty};
 

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, Sums, bootstrap, means};
+use crate::resample::{Mean, bootstrap, means};
 use crate::rows::ReadoutRows;
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series, counts_by_step};
 

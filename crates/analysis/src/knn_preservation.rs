@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::categories::pairwise::{NEIGHBOURS, Pairwise};
 use crate::categories::{NO_DECISION, STAGE, Stage};
-use crate::resample::{Sums, bootstrap, means};
+use crate::resample::{bootstrap, means};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Options, Series};
 
@@ -110,7 +111,7 @@ fn kept(material: &Material, pairwise: &Pairwise) -> Vec<Series> {
     for (row, &image) in pairwise.images.iter().enumerate() {
         for step in 0..n_steps {
             let shares = &rows(step)[row];
-            sums.add_to_means(image, step * n, shares);
+            shares.iter().enumerate().for_each(|(k, &share)| sums.add_to_mean(image, step * n + k, share));
             sizes[step * n..][..shares.len()].iter_mut().for_each(|size| *size += 1);
         }
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Sums, bootstrap, means, share};
+use crate::resample::{bootstrap, means, share};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Lesioned, Material, Outcome, Role, Series};
 

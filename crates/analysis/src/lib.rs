@@ -69,6 +69,7 @@ mod shared;
 mod spearman;
 mod stability;
 mod stable_step;
+mod sums;
 mod table;
 mod within_zone;
 mod zone_membership;

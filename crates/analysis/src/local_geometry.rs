@@ -6,7 +6,8 @@ use crate::categories::distribution::Ridges;
 use crate::categories::mixed_model::{MixedModel, mixed_model};
 use crate::categories::prototypes::Prototypes;
 use crate::categories::{NO_DECISION, STAGE, Stage};
-use crate::resample::{Draws, Sums, draws, share};
+use crate::resample::{Draws, draws, share};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 

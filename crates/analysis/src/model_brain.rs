@@ -8,7 +8,8 @@ use crate::patterns::{Level, NetworkPatterns};
 use crate::rdm::{Comparable, NoiseCeiling, PairWeights, Rdms, Resampling, exchanges, noise_ceiling};
 use crate::rdm_movie::Frames;
 use crate::replicates::Replicates;
-use crate::resample::{Sums, bootstrap, draws_by_weights, estimates, means, p_value};
+use crate::resample::{bootstrap, draws_by_weights, estimates, means, p_value};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Error, Estimate, Options, RdmOptions, Uncertainty};
 

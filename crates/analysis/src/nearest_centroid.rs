@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::categories::prototypes::Prototypes;
 use crate::categories::{Centroid, NO_DECISION, STAGE, Stage};
-use crate::resample::{Draws, Sums, draws, estimates, means};
+use crate::resample::{Draws, draws, estimates, means};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Series};
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::categories::pairwise::{Pairwise, StepRows};
 use crate::categories::{NO_DECISION, STAGE, Stage};
-use crate::resample::{Sums, draws, estimates, share};
+use crate::resample::{draws, estimates, share};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Options, Series};
 

@@ -3,87 +3,13 @@
 //! A replicate is a multiplicity per image. A statistic is a function of sums over images in
 //! which each counts as often as it stands there, so that group means, differences and pair
 //! means are all resampled by the same few lines, and a difference of two groups is resampled
-//! jointly. Sums of several replicates are formed side by side.
+//! jointly.
 
 use rayon::prelude::*;
 
 use crate::estimate::{DEFINED_SHARE, Estimate, SMALLEST_GROUP, quantile};
-use crate::numeric::vectorised;
 use crate::replicates::{LANES, Multiplicities, Replicates};
-
-/// Sums over images of values that few images contribute to each.
-pub(crate) struct Sums {
-    n: usize,
-    runs: Vec<Run>,
-    /// The values of all runs, one after the other.
-    values: Vec<f64>,
-}
-
-/// Values of one image that go to neighbouring sums.
-struct Run {
-    image: usize,
-    first: usize,
-    n: usize,
-}
-
-impl Sums {
-    /// So many sums to which nothing contributes yet.
-    pub(crate) fn new(n: usize) -> Self {
-        Self { n, runs: Vec::new(), values: Vec::new() }
-    }
-
-    /// Let an image contribute to a sum. Contributions are added in the order of these calls.
-    pub(crate) fn add(&mut self, image: usize, sum: usize, value: f64) {
-        debug_assert!(sum < self.n);
-        self.values.push(value);
-        match self.runs.last_mut() {
-            Some(run) if run.image == image && run.first + run.n == sum => run.n += 1,
-            _ => self.runs.push(Run { image, first: sum, n: 1 }),
-        }
-    }
-
-    /// What so many means are made of: their totals, then their counts.
-    pub(crate) fn of_means(n: usize) -> Self {
-        Self::new(2 * n)
-    }
-
-    /// Let an image contribute to a mean.
-    pub(crate) fn add_to_mean(&mut self, image: usize, mean: usize, value: f64) {
-        self.add_to_means(image, mean, &[value]);
-    }
-
-    /// Let an image contribute to neighbouring means.
-    pub(crate) fn add_to_means(&mut self, image: usize, first: usize, values: &[f64]) {
-        for (sum, &value) in (first..).zip(values) {
-            self.add(image, sum, value);
-        }
-        for mean in first..first + values.len() {
-            self.add(image, self.n / 2 + mean, 1.0);
-        }
-    }
-
-    /// The sums in every lane: `[sum][lane]`.
-    fn of(&self, multiplicities: &Multiplicities) -> Vec<[f64; LANES]> {
-        vectorised(
-            #[inline(always)]
-            || {
-                let mut sums = vec![[0.0; LANES]; self.n];
-                let mut values = &self.values[..];
-                for run in &self.runs {
-                    let weights = multiplicities[run.image].map(f64::from);
-                    let (own, rest) = values.split_at(run.n);
-                    values = rest;
-                    for (sum, &value) in sums[run.first..][..run.n].iter_mut().zip(own) {
-                        for lane in 0..LANES {
-                            sum[lane] += weights[lane] * value;
-                        }
-                    }
-                }
-                sums
-            },
-        )
-    }
-}
+use crate::sums::Sums;
 
 /// A statistic of some images, and what it is of every resampled set of them.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +63,7 @@ pub(crate) fn draws(
     sums: &Sums,
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
+    let sums = sums.arranged();
     let of_lane =
         |all: &[[f64; LANES]], lane: usize| statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>());
     let values = of_lane(&sums.of(&replicates.everyone()), 0);
@@ -255,25 +182,6 @@ mod tests {
             sums.add(image, 1, 1.0);
         }
         bootstrap(replicates, &[n], &sums, |sums| vec![share(sums[0], sums[1])])[0]
-    }
-
-    #[test]
-    fn sums_are_those_of_a_plain_loop_in_every_lane() {
-        let replicates = replicates(&[0; 30], 20);
-        let mut stream = Stream::new(3, &[]);
-        let (mut sums, mut plain) = (Sums::new(7), vec![[[0.0; LANES]; 7]; 3]);
-        for _ in 0..500 {
-            let (image, sum, value) = (stream.below(30), stream.below(7), stream.between(-1.0, 1.0));
-            sums.add(image, sum, value);
-            for (bundle, plain) in plain.iter_mut().enumerate() {
-                for lane in 0..LANES {
-                    plain[sum][lane] += f64::from(replicates.bundle(bundle)[image][lane]) * value;
-                }
-            }
-        }
-        for (bundle, plain) in plain.iter().enumerate() {
-            assert_eq!(&sums.of(&replicates.bundle(bundle)), plain);
-        }
     }
 
     #[test]

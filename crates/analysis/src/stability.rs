@@ -4,7 +4,8 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::contrast::{Contrast, contrast, contrast_table, notes};
-use crate::resample::{Sums, bootstrap, share};
+use crate::resample::{bootstrap, share};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Series};
 

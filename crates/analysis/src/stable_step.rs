@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Sums, bootstrap, share};
+use crate::resample::{bootstrap, share};
 use crate::rows::Rows;
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material};
 

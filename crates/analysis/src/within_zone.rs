@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Sums, bootstrap, means};
+use crate::resample::{bootstrap, means};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 

@@ -7,7 +7,8 @@ use redyn_core::Hierarchy;
 use redyn_core::random::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::resample::{Mean, Sums, bootstrap, p_value, share};
+use crate::resample::{Mean, bootstrap, p_value, share};
+use crate::sums::Sums;
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Series};
 

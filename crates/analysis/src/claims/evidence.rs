@@ -5,8 +5,9 @@ use redyn_core::random::Stream;
 
 use super::Sampling;
 use crate::replicates::Strata;
-use crate::resample::{Draws, Sums, draws, draws_by_weights, mean, means};
+use crate::resample::{Draws, draws, draws_by_weights, mean, means};
 use crate::seeds::over_seeds;
+use crate::sums::Sums;
 use crate::{Material, Uncertainty};
 
 /// What one seed says about a claim.
