@@ -10,7 +10,7 @@ use crate::categories::prototypes::Prototypes;
 use crate::categories::staged::Staged;
 use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::estimate::quantile;
-use crate::resample::{Draws, estimates, resample};
+use crate::resample::{Draws, estimates, resample_together};
 use crate::table::Table;
 use crate::{Analysis, Error, Material, Options, Series};
 
@@ -161,8 +161,8 @@ pub(crate) fn orthogonality_draws(
     let sizes = vec![prototypes.n_images(); n_statistics * prototypes.n_steps];
     let near = material.options.categories.near;
     let along = Along::read(prototypes, staged, material.options.memory / 2)?;
-    Ok(resample(material.replicates(), &sizes, |multiplicities| {
-        along.weighted(multiplicities, |products| {
+    Ok(resample_together(material.replicates(), &sizes, |bundles| {
+        along.weighted(bundles, |products| {
             let by_step: Vec<Vec<Option<f64>>> =
                 (0..prototypes.n_steps).map(|step| statistics(products, step, near)).collect();
             (0..n_statistics).flat_map(|which| by_step.iter().map(move |found| found[which])).collect()

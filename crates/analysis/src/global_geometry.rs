@@ -13,7 +13,7 @@ use crate::categories::distribution::Ridges;
 use crate::categories::products::Varied;
 use crate::categories::prototypes::Prototypes;
 use crate::categories::{NO_DECISION, STAGE, Stage};
-use crate::resample::{Draws, estimates, p_value, resample};
+use crate::resample::{Draws, estimates, p_value, resample_together};
 use crate::spearman::{correlation, ranks};
 use crate::table::Table;
 use crate::{Analysis, Error, Estimate, Material, Options, Series};
@@ -215,8 +215,8 @@ impl GlobalDraws {
         sizes.extend(&prototypes.sizes);
         let along = Along::read(prototypes, &material.staged(stage), material.options.memory / 2)?;
         let spread = centred(&prototypes.products.still(), n_steps);
-        let mut all = resample(material.replicates(), &sizes, |multiplicities| {
-            along.weighted(multiplicities, |products| {
+        let mut all = resample_together(material.replicates(), &sizes, |bundles| {
+            along.weighted(bundles, |products| {
                 let mut found = statistics(products, &spread, n_classes, base);
                 found.extend((0..n_classes).map(|k| products.shift_from_base(after, k)));
                 found

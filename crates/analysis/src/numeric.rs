@@ -65,8 +65,14 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(work)
 }
 
-/// Vectors multiplied together, so that each weight that is loaded serves all of them.
-const TILE: usize = 6;
+/// Vectors multiplied together, so that each weight that is loaded serves all of them: as many as the
+/// registers hold sums for, of 32 wide or 16 narrow ones.
+const fn tile(lanes: usize) -> usize {
+    if lanes == MOST_LANES { MOST_TILE } else { 6 }
+}
+
+/// The largest of tiles.
+const MOST_TILE: usize = 8;
 
 /// What products are formed of.
 pub(crate) trait Factor: Copy + Into<f64> {
@@ -227,19 +233,20 @@ impl<T: Factor, V: Factor> WithSimd for Products<'_, T, V> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Panels { n_rows, n_units, .. } = *self.panels;
-        let mut wide = vec![0.0; TILE * n_units];
-        let tiles = self.vectors.chunks(TILE * n_units).zip(self.into.chunks_mut(TILE * n_rows));
+        let tile = tile(S::F64_LANES);
+        let mut wide = vec![0.0; tile * n_units];
+        let tiles = self.vectors.chunks(tile * n_units).zip(self.into.chunks_mut(tile * n_rows));
         for (vectors, products) in tiles {
             wide.iter_mut().zip(vectors).for_each(|(wide, &value)| *wide = value.into());
-            if vectors.len() == TILE * n_units {
-                self.panels.tile::<V, S, TILE>(simd, &wide, products);
-            } else {
-                let n = vectors.len() / n_units;
-                for (vector, products) in
-                    wide.chunks_exact(n_units).zip(products.chunks_exact_mut(n_rows)).take(n)
-                {
-                    self.panels.tile::<V, S, 1>(simd, vector, products);
-                }
+            match vectors.len() / n_units {
+                1 => self.panels.tile::<V, S, 1>(simd, &wide, products),
+                2 => self.panels.tile::<V, S, 2>(simd, &wide, products),
+                3 => self.panels.tile::<V, S, 3>(simd, &wide, products),
+                4 => self.panels.tile::<V, S, 4>(simd, &wide, products),
+                5 => self.panels.tile::<V, S, 5>(simd, &wide, products),
+                6 => self.panels.tile::<V, S, 6>(simd, &wide, products),
+                7 => self.panels.tile::<V, S, 7>(simd, &wide, products),
+                _ => self.panels.tile::<V, S, MOST_TILE>(simd, &wide, products),
             }
         }
     }

@@ -66,8 +66,7 @@ pub(crate) fn draws(
     let sums = sums.arranged();
     let of_lane =
         |all: &[[f64; LANES]], lane: usize| statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>());
-    let values = of_lane(&sums.of(&replicates.everyone()), 0);
-    with_values(values, replicates, sizes, |multiplicities| {
+    resample(replicates, sizes, |multiplicities| {
         let all = sums.of(multiplicities);
         std::array::from_fn(|lane| of_lane(&all, lane))
     })
@@ -79,34 +78,49 @@ pub(crate) fn draws_by_weights(
     sizes: &[usize],
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
-    let values = statistics(&vec![1.0; replicates.n_images]);
-    with_values(values, replicates, sizes, |multiplicities| {
+    resample(replicates, sizes, |multiplicities| {
         let weights = |lane: usize| multiplicities.iter().map(move |times| f64::from(times[lane]));
         std::array::from_fn(|lane| statistics(&weights(lane).collect::<Vec<_>>()))
     })
 }
 
-/// Statistics that are given for all lanes at once.
+/// Statistics that are given for all lanes at once; every thread takes bundles of its own.
 pub(crate) fn resample(
     replicates: &Replicates,
     sizes: &[usize],
     statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
 ) -> Vec<Option<Draws>> {
     let [values, ..] = statistics(&replicates.everyone());
-    with_values(values, replicates, sizes, statistics)
+    let bundles = (0..replicates.n_bundles()).into_par_iter();
+    let found = bundles.flat_map_iter(|bundle| statistics(&replicates.bundle(bundle))).collect();
+    with_values(values, replicates, sizes, found)
 }
 
-/// Values of all images, and what they are in every replicate.
+/// Bundles that go together through what is too large to be gone through for each of them.
+const TOGETHER: usize = 4;
+
+/// Statistics that are given for some bundles at once, lane by lane, by all threads together.
+pub(crate) fn resample_together(
+    replicates: &Replicates,
+    sizes: &[usize],
+    statistics: impl Fn(&[&Multiplicities]) -> Vec<Vec<Option<f64>>>,
+) -> Vec<Option<Draws>> {
+    let values = statistics(&[&replicates.everyone()]).swap_remove(0);
+    let n = replicates.n_bundles();
+    let found = (0..n).step_by(TOGETHER).flat_map(|first| {
+        let some: Vec<_> = (first..n.min(first + TOGETHER)).map(|bundle| replicates.bundle(bundle)).collect();
+        statistics(&some.iter().map(|bundle| &**bundle).collect::<Vec<_>>())
+    });
+    with_values(values, replicates, sizes, found.collect())
+}
+
+/// Values of all images, and what they are in every replicate: `[replicate][statistic]`.
 fn with_values(
     values: Vec<Option<f64>>,
     replicates: &Replicates,
     sizes: &[usize],
-    statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
+    mut found: Vec<Vec<Option<f64>>>,
 ) -> Vec<Option<Draws>> {
-    let mut found: Vec<Vec<Option<f64>>> = (0..replicates.n_bundles())
-        .into_par_iter()
-        .flat_map_iter(|bundle| statistics(&replicates.bundle(bundle)))
-        .collect();
     found.truncate(replicates.count);
     let of = |(index, value): (usize, Option<f64>)| {
         let replicates = found.iter().map(|replicate| replicate[index]).collect();

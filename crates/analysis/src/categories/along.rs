@@ -135,30 +135,32 @@ impl<'a> Along<'a> {
     /// a mean whose images are a sample already: kept, it would drive every replicate's prototypes
     /// apart, and intervals of their distances would lie beside their values.
     ///
-    /// `each` is given those of every lane in turn, so that only one lane's are held at a time.
-    pub(crate) fn weighted<R>(
+    /// All threads share the work on some bundles: what is held grows with these, not with threads.
+    /// `each` is given the products of every lane; what it makes of them comes back in their order.
+    pub(crate) fn weighted<R: Send>(
         &self,
-        multiplicities: &Multiplicities,
-        mut each: impl FnMut(&Varied) -> R,
-    ) -> [R; LANES] {
+        bundles: &[&Multiplicities],
+        each: impl Fn(&Varied) -> R + Sync,
+    ) -> Vec<R> {
         let of = self.prototypes;
         let n = of.classes.len();
         // [class][lane, step, class + 2]
         let means: Vec<Vec<f64>> = self
             .by_class
-            .iter()
+            .par_iter()
             .map(|Own { images, products }| {
-                let weights =
-                    |lane: usize| images.iter().map(move |&image| f64::from(multiplicities[image][lane]));
-                let weights: Vec<f64> = (0..LANES).flat_map(weights).collect();
-                let mut means = products.products(&weights);
+                let weights = |(bundle, lane): (&&Multiplicities, usize)| -> Vec<f64> {
+                    images.iter().map(|&image| f64::from(bundle[image][lane])).collect()
+                };
+                let lanes = bundles.iter().flat_map(|bundle| (0..LANES).map(move |lane| (bundle, lane)));
+                let mut means = products.products(&lanes.flat_map(weights).collect::<Vec<_>>());
                 for mean in &mut means {
                     *mean /= images.len() as f64;
                 }
                 means
             })
             .collect();
-        std::array::from_fn(|lane| {
+        let lane = |lane: usize| {
             let at = |step: usize, class: usize, which: usize| {
                 means[class][(lane * of.n_steps + step) * (n + 2) + which]
             };
@@ -167,7 +169,8 @@ impl<'a> Along<'a> {
                 |step, k| at(step, k, n),
                 |step, k| at(step, k, n + 1),
             ))
-        })
+        };
+        (0..bundles.len() * LANES).into_par_iter().map(lane).collect()
     }
 }
 
@@ -186,14 +189,18 @@ mod tests {
     fn weighted_products_are_those_of_resampled_prototypes_to_first_order() {
         let fixture = Fixture::random(80, 3);
         let found = read(&fixture, Stage::Feature, 0, 1 << 20);
-        let uncertainty = Uncertainty { replicates: 8, ..Uncertainty::default() };
+        let uncertainty = Uncertainty { replicates: 16, ..Uncertainty::default() };
         let replicates = Replicates::new(&fixture.labels, &uncertainty, 1 << 20);
         let along = Along::read(&found, &Staged::new(&fixture, Stage::Feature, true), 1 << 10).unwrap();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
         let bundle = replicates.bundle(0);
-        let mut lanes = 0..LANES;
-        along.weighted(&bundle, |products| {
-            let lane = lanes.next().unwrap();
+        let pairs = [(0, 1), (3, 3), (6, 2)];
+        let weighted = along.weighted(&[&bundle, &replicates.bundle(1)], |products| {
+            (pairs.map(|(k, l)| products.product(2, k, l)), products.with_previous(2, 4))
+        });
+        assert_eq!(weighted.len(), 2 * LANES);
+        for (at, (within, with_previous)) in weighted.into_iter().enumerate() {
+            let (bundle, lane) = (replicates.bundle(at / LANES), at % LANES);
             let resampled = |step: usize, class: usize| -> Vec<f64> {
                 let mut mean = vec![0.0; found.n_units];
                 for (n, times) in bundle.iter().enumerate().filter(|(n, _)| found.place[*n] == class) {
@@ -205,15 +212,14 @@ mod tests {
             let change = |step: usize, class: usize| -> Vec<f64> {
                 resampled(step, class).iter().zip(found.mean(step, class)).map(|(a, b)| a - b).collect()
             };
-            for (k, l) in [(0, 1), (3, 3), (6, 2)] {
+            for ((k, l), product) in pairs.into_iter().zip(within) {
                 let plain = dot(&resampled(2, k), &resampled(2, l)) - dot(&change(2, k), &change(2, l));
-                close(products.product(2, k, l), plain);
+                close(product, plain);
             }
             let plain = dot(&resampled(2, 4), &resampled(1, 4)) - dot(&change(2, 4), &change(1, 4));
-            close(products.with_previous(2, 4), plain);
-        });
-        assert!(lanes.is_empty());
-        let everyone = along.weighted(&replicates.everyone(), |products| products.product(1, 0, 5));
+            close(with_previous, plain);
+        }
+        let everyone = along.weighted(&[&replicates.everyone()], |products| products.product(1, 0, 5));
         close(everyone[0], found.products.product(1, 0, 5));
     }
 }

@@ -45,7 +45,8 @@ impl<'a> Staged<'a> {
         if self.stage == Stage::Feature { about.n_units } else { about.classes.len() }
     }
 
-    /// Hand every block to `take`, in order: its images, and `[image, step, unit]`.
+    /// Hand every block to `take`, in order: its images, and `[image, step, unit]`. As many blocks
+    /// are read side by side as there are threads, and memory for them.
     pub(crate) fn each_block(
         &self,
         memory: usize,
@@ -53,10 +54,18 @@ impl<'a> Staged<'a> {
     ) -> Result<(), Error> {
         let reader = Reader { source: self.source, zones: Vec::new() };
         let n_images = self.source.description().n_images;
-        let n_per_block = self.source.images_in(memory / 2);
-        for first in (0..n_images).step_by(n_per_block) {
-            let block = reader.read(first..n_images.min(first + n_per_block))?;
-            take(block.images.clone(), &self.values(&block));
+        let (memory, threads) = (memory / 2, rayon::current_num_threads());
+        let n_per_block = self.source.images_in(memory / threads);
+        // A source may hold more than it was allowed: a block that it cannot divide.
+        let fits = memory / self.source.bytes_of(n_per_block).max(1);
+        let firsts: Vec<usize> = (0..n_images).step_by(n_per_block).collect();
+        for firsts in firsts.chunks(threads.min(fits).max(1)) {
+            let read = |&first: &usize| reader.read(first..n_images.min(first + n_per_block));
+            let blocks: Vec<Result<Block, Error>> = firsts.par_iter().map(read).collect();
+            for block in blocks {
+                let block = block?;
+                take(block.images.clone(), &self.values(&block));
+            }
         }
         Ok(())
     }
