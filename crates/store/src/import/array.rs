@@ -280,8 +280,8 @@ impl StoredArray {
         self.gather(Axis(0), 0..self.shape.first().copied().unwrap_or(1))
     }
 
-    /// The places `range` of one axis, all places of the others. An array of no axes has one
-    /// place.
+    /// The places `range` of one axis, which comes first, and all places of the others, in their
+    /// order. An array of no axes has one place.
     ///
     /// Of plain numbers, only these are read; HDF5 chunks are read where they overlap. Once all
     /// of a zip member has been read, in whatever order, its checksum is compared.
@@ -308,24 +308,41 @@ impl StoredArray {
             shape.reverse();
             axis = shape.len() - 1 - axis;
         }
+        // In the file: [outer, axis, inner]; here: [axis, outer, inner].
         let outer: usize = shape[..axis].iter().product();
-        let inner: usize = shape[axis + 1..].iter().product::<usize>() * kind.size();
-        let length = range.len() * inner;
-        let mut piece = vec![0; length.min(PIECE)];
-        let mut values = Vec::with_capacity(outer * length / kind.size());
+        let inner: usize = shape[axis + 1..].iter().product();
+        let (rows, row) = if outer == 1 { (1, range.len() * inner) } else { (range.len(), inner) };
+        let mut values = vec![T::near(0.0); outer * range.len() * inner];
+        // Several whole rows at a time, or parts of one.
+        let numbers = PIECE / kind.size();
+        let (together, part) = ((numbers / row.max(1)).clamp(1, rows.max(1)), row.min(numbers).max(1));
+        let mut piece = vec![0; together * part * kind.size()];
         for index in 0..outer {
             let place = (index * shape[axis] + range.start) * inner;
-            for start in (0..length).step_by(PIECE) {
-                let bytes = &mut piece[..PIECE.min(length - start)];
-                let at = plain.offset + (place + start) as u64;
-                plain.read(at, bytes).map_err(|error| self.refuse(error))?;
-                decode(bytes, kind, endian, &mut values)
-                    .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
+            for first in (0..rows).step_by(together) {
+                for start in (0..row).step_by(part) {
+                    let (n_rows, n) = (together.min(rows - first), part.min(row - start));
+                    let bytes = &mut piece[..n_rows * n * kind.size()];
+                    let at = plain.offset + ((place + first * row + start) * kind.size()) as u64;
+                    plain.read(at, bytes).map_err(|error| self.refuse(error))?;
+                    for (bytes, row_at) in bytes.chunks_exact(n * kind.size()).zip(first..) {
+                        let into = &mut values[(row_at * outer + index) * row + start..][..n];
+                        decode(bytes, kind, endian, into)
+                            .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
+                    }
+                }
             }
         }
-        shape[axis] = range.len();
+        shape.remove(axis);
+        shape.insert(0, range.len());
         let array = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|error| self.refuse(error))?;
-        Ok(if order == Axes::LastSlowest { array.reversed_axes() } else { array })
+        let others = 1..shape.len();
+        Ok(match order {
+            Axes::FirstSlowest => array,
+            Axes::LastSlowest => {
+                array.permuted_axes(std::iter::once(0).chain(others.rev()).collect::<Vec<_>>())
+            }
+        })
     }
 
     fn gather_hdf5<T: Number>(
@@ -348,7 +365,10 @@ impl StoredArray {
                     return Err(self.refuse(format!("{value} does not fit in 32 bits")));
                 }
                 let values = stored.iter().map(|value| T::near(near(value))).collect();
-                ArrayD::from_shape_vec(shape, values).map_err(|error| self.refuse(error))
+                let array = ArrayD::from_shape_vec(shape, values).map_err(|error| self.refuse(error))?;
+                let others = (0..array.ndim()).filter(|&other| other != axis.index());
+                let order: Vec<usize> = std::iter::once(axis.index()).chain(others).collect();
+                Ok(array.permuted_axes(order))
             }};
         }
         match kind {
@@ -475,9 +495,30 @@ mod tests {
                     let part: ArrayD<f32> = array.gather(Axis(axis), start..start + 1).unwrap();
                     for (index, &found) in part.indexed_iter() {
                         let mut index = index.as_array_view().to_vec();
-                        index[axis] += start;
+                        let place = index.remove(0);
+                        index.insert(axis, start + place);
                         assert_eq!(f64::from(found), value(&index));
                     }
+                }
+            }
+        }
+    }
+
+    /// Rows of which many are read at a time, and rows that are read in parts.
+    #[test]
+    fn parts_that_are_read_piece_by_piece_are_those_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        for shape in [[2, 3, PIECE / 5], [2, PIECE / 5, 3], [PIECE / 5, 2, 3]] {
+            write_npy(&path, &shape, Order::C);
+            let array = StoredArray::open(&path, None).unwrap();
+            for axis in 0..3 {
+                let part: ArrayD<f32> = array.gather(Axis(axis), 1..shape[axis]).unwrap();
+                for (index, &found) in part.indexed_iter() {
+                    let mut index = index.as_array_view().to_vec();
+                    let place = index.remove(0);
+                    index.insert(axis, 1 + place);
+                    assert_eq!(found, value(&index) as f32);
                 }
             }
         }

@@ -24,7 +24,7 @@ use crate::{About, Error, Outputs, PlannedReadout, Spatial, StorePlan, Tap, Unit
 /// One array with images, steps and perhaps units, brought to `[image, step, unit...]`.
 pub(super) struct Activations {
     pub(super) array: StoredArray,
-    /// For each axis of the result, the axis of the file; none: one step is put in.
+    /// For each axis of the result, the axis of what is read, images first; none: one step is put in.
     from: Vec<Option<usize>>,
     image_axis: Axis,
     steps: Vec<usize>,
@@ -67,7 +67,10 @@ impl Activations {
         }
         let shape = [array.shape()[image], n_steps].into_iter().chain(units.iter().map(|axis| axis.size));
         let shape = shape.collect();
-        let from = [Some(image), step].into_iter().chain(others.into_iter().map(Some)).collect();
+        let read = |axis: usize| if axis < image { axis + 1 } else { axis };
+        let from =
+            [Some(0), step.map(read)].into_iter().chain(others.into_iter().map(|axis| Some(read(axis))));
+        let from = from.collect();
         Ok(Self { image_axis: Axis(image), from, steps, units, shape, array })
     }
 

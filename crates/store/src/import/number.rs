@@ -71,28 +71,26 @@ pub(crate) fn beyond<T: Number>(values: impl IntoIterator<Item = f64>) -> Option
     values.into_iter().find(|&value| value.is_finite() && !T::near(value).is_finite())
 }
 
-/// Append the numbers in `bytes` to `into`.
+/// Fill `into` with the numbers in `bytes`, of which there are as many.
 ///
 /// # Errors
 /// The first value that is too large for `T`.
-pub(crate) fn decode<T: Number>(
-    bytes: &[u8],
-    kind: Kind,
-    endian: Endian,
-    into: &mut Vec<T>,
-) -> Result<(), f64> {
-    let first = into.len();
+pub(crate) fn decode<T: Number>(bytes: &[u8], kind: Kind, endian: Endian, into: &mut [T]) -> Result<(), f64> {
     macro_rules! each {
         ($kind:ty, $convert:expr) => {{
             let stored = bytes.as_chunks::<{ size_of::<$kind>() }>().0.iter();
             let little = |&bytes: &_| -> f64 { $convert(<$kind>::from_le_bytes(bytes)) };
             let big = |&bytes: &_| -> f64 { $convert(<$kind>::from_be_bytes(bytes)) };
             match endian {
-                Endian::Little => into.extend(stored.clone().map(|bytes| T::near(little(bytes)))),
-                Endian::Big => into.extend(stored.clone().map(|bytes| T::near(big(bytes)))),
+                Endian::Little => {
+                    into.iter_mut().zip(stored.clone()).for_each(|(to, bytes)| *to = T::near(little(bytes)));
+                }
+                Endian::Big => {
+                    into.iter_mut().zip(stored.clone()).for_each(|(to, bytes)| *to = T::near(big(bytes)));
+                }
             }
             // Looked for only where something is amiss: the plain conversion is vectorised.
-            if !all_finite(&into[first..]) {
+            if !all_finite(into) {
                 let beyond = match endian {
                     Endian::Little => beyond::<T>(stored.map(little)),
                     Endian::Big => beyond::<T>(stored.map(big)),
@@ -128,7 +126,7 @@ mod tests {
     use super::*;
 
     fn one<T: Number>(bytes: &[u8], kind: Kind, endian: Endian) -> Result<T, f64> {
-        let mut into = Vec::new();
+        let mut into = [T::near(0.0)];
         decode(bytes, kind, endian, &mut into)?;
         Ok(into[0])
     }
