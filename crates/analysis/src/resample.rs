@@ -66,10 +66,12 @@ pub(crate) fn draws(
     let sums = sums.arranged();
     let of_lane =
         |all: &[[f64; LANES]], lane: usize| statistics(&all.iter().map(|sum| sum[lane]).collect::<Vec<_>>());
-    resample(replicates, sizes, |multiplicities| {
+    let values = of_lane(&sums.of(&replicates.everyone()), 0);
+    let found = by_bundle(replicates, |multiplicities| {
         let all = sums.of(multiplicities);
         std::array::from_fn(|lane| of_lane(&all, lane))
-    })
+    });
+    with_values(values, replicates, sizes, found)
 }
 
 /// Statistics that are more than functions of sums, given for a weight per image.
@@ -78,22 +80,22 @@ pub(crate) fn draws_by_weights(
     sizes: &[usize],
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
-    resample(replicates, sizes, |multiplicities| {
+    let values = statistics(&vec![1.0; replicates.n_images]);
+    let found = by_bundle(replicates, |multiplicities| {
         let weights = |lane: usize| multiplicities.iter().map(move |times| f64::from(times[lane]));
         std::array::from_fn(|lane| statistics(&weights(lane).collect::<Vec<_>>()))
-    })
+    });
+    with_values(values, replicates, sizes, found)
 }
 
-/// Statistics that are given for all lanes at once; every thread takes bundles of its own.
+/// Statistics that are given for all lanes at once.
 pub(crate) fn resample(
     replicates: &Replicates,
     sizes: &[usize],
     statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
 ) -> Vec<Option<Draws>> {
     let [values, ..] = statistics(&replicates.everyone());
-    let bundles = (0..replicates.n_bundles()).into_par_iter();
-    let found = bundles.flat_map_iter(|bundle| statistics(&replicates.bundle(bundle))).collect();
-    with_values(values, replicates, sizes, found)
+    with_values(values, replicates, sizes, by_bundle(replicates, statistics))
 }
 
 /// Bundles that go together through what is too large to be gone through for each of them.
@@ -112,6 +114,15 @@ pub(crate) fn resample_together(
         statistics(&some.iter().map(|bundle| &**bundle).collect::<Vec<_>>())
     });
     with_values(values, replicates, sizes, found.collect())
+}
+
+/// What statistics are in every replicate, and in the lanes to spare; every thread takes bundles of its own.
+fn by_bundle(
+    replicates: &Replicates,
+    statistics: impl Fn(&Multiplicities) -> [Vec<Option<f64>>; LANES] + Sync,
+) -> Vec<Vec<Option<f64>>> {
+    let bundles = (0..replicates.n_bundles()).into_par_iter();
+    bundles.flat_map_iter(|bundle| statistics(&replicates.bundle(bundle))).collect()
 }
 
 /// Values of all images, and what they are in every replicate: `[replicate][statistic]`.

@@ -457,7 +457,8 @@ pub(crate) struct ResamplingArgs {
     /// Seed of the bootstrap and of permutations
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Memory for trajectories: 512M, 2G. No result depends on it
+    /// Memory for trajectories: 512M, 2G. No result depends on it; an analysis that must hold more at once
+    /// is refused before anything is read
     #[arg(long, default_value = "256M", value_parser = memory)]
     pub(crate) memory: u64,
 }

@@ -173,8 +173,13 @@ impl<'a> Comparable<'a> {
         };
         let found: Vec<Option<Vec<f64>>> = all.into_par_iter().zip(&self.orders).map(one).collect();
         let exist = found.iter().map(Option::is_some).collect();
-        let vectors =
-            found.into_iter().flat_map(|vector| vector.unwrap_or_else(|| vec![0.0; width])).collect();
+        let mut vectors = Vec::with_capacity(found.len() * width);
+        for vector in found {
+            match vector {
+                Some(vector) => vectors.extend(vector),
+                None => vectors.resize(vectors.len() + width, 0.0),
+            }
+        }
         Standardised { vectors, exist, width }
     }
 

@@ -142,21 +142,35 @@ pub(crate) fn products_above(patterns: &[f64], n_units: usize) -> Vec<f64> {
     let n_items = patterns.len() / n_units;
     let of_a_thread = n_items.div_ceil(2 * rayon::current_num_threads());
     let size = of_a_thread.next_multiple_of(SMALLEST_TILE).min(TILE);
-    let tile = |first: usize| {
+    let n_after = |item: usize| n_items - item - 1;
+    let mut all = vec![0.0; n_pairs(n_items)];
+    let (mut tiles, mut rest) = (Vec::new(), &mut all[..]);
+    for first in (0..n_items).step_by(size) {
         let rows = size.min(n_items - first);
+        let (own, others) = rest.split_at_mut((first..first + rows).map(n_after).sum());
+        tiles.push((first, rows, own));
+        rest = others;
+    }
+    tiles.into_par_iter().for_each(|(first, rows, above)| {
         let panels = Panels::new(&patterns[first * n_units..(first + rows) * n_units], rows, n_units);
         let products = panels.products(&patterns[first * n_units..]);
-        let mut above = Vec::with_capacity(rows * (n_items - first));
-        for row in 0..rows {
-            above.extend((row + 1..n_items - first).map(|other| products[other * rows + row]));
+        // A few columns at a time: what is read and what is written stays in reach.
+        for (together, products) in products.chunks(COLUMNS * rows).enumerate() {
+            let columns = together * COLUMNS..together * COLUMNS + products.len() / rows;
+            let mut start = 0;
+            for row in 0..rows {
+                for other in columns.start.max(row + 1)..columns.end {
+                    above[start + other - row - 1] = products[(other - columns.start) * rows + row];
+                }
+                start += n_after(first + row);
+            }
         }
-        above
-    };
-    let firsts: Vec<usize> = (0..n_items).step_by(size).collect();
-    let mut all = Vec::with_capacity(n_pairs(n_items));
-    firsts.into_par_iter().map(tile).collect::<Vec<_>>().iter().for_each(|tile| all.extend_from_slice(tile));
+    });
     all
 }
+
+/// Columns of a tile of products that are turned into rows together.
+const COLUMNS: usize = 16;
 
 impl Rdms {
     /// RDMs of several sets of patterns of the same items.
