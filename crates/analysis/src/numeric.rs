@@ -15,7 +15,7 @@ const LANES: usize = 8;
 
 /// `Σ_u term(a_u, b_u)`: eight interleaved sums, then those in order.
 #[inline(always)]
-fn interleaved<A, B>(a: &[A], b: &[B], term: impl Fn(f64, f64) -> f64) -> f64
+pub(crate) fn interleaved<A, B>(a: &[A], b: &[B], term: impl Fn(f64, f64) -> f64) -> f64
 where
     A: Copy + Into<f64>,
     B: Copy + Into<f64>,

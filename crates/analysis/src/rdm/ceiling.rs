@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{Seen, alike};
+use super::compare::{Ready, Seen};
 use super::{Comparable, Comparison, PairWeights, Rdms, Resampling};
+use crate::numeric::{interleaved, vectorised};
 use crate::resample::{draws_by_weights, estimates};
 use crate::spearman::ascending;
 use crate::{Error, Estimate};
@@ -55,20 +56,20 @@ fn bounds(subjects: &Comparable, pairs: &PairWeights) -> Vec<Option<f64>> {
     for one in &scaled {
         sum.iter_mut().zip(one).for_each(|(sum, x)| *sum += x);
     }
+    let own: Vec<Ready> = seen.into_iter().map(|seen| Ready::new(comparison, seen, weights)).collect();
     let pooled = |values: Vec<f64>| {
         let order = if sorts(comparison) { ascending(&values) } else { Vec::new() };
-        Seen { values, order }
+        Ready::new(comparison, Seen { values, order }, weights)
     };
-    let others =
-        |own: &Vec<f64>| pooled(sum.iter().zip(own).map(|(sum, own)| sum - own).collect::<Vec<f64>>());
+    let others = |x: &Vec<f64>| pooled(sum.iter().zip(x).map(|(sum, x)| sum - x).collect());
     let mean = |each: Vec<Option<f64>>| {
         let n = each.len() as f64;
         each.into_iter().sum::<Option<f64>>().map(|sum| sum / n)
     };
-    let lower = seen.iter().zip(&scaled).map(|(own, x)| alike(comparison, own, &others(x), weights));
+    let lower = own.iter().zip(&scaled).map(|(own, x)| own.alike(&others(x), weights));
     let lower = mean(lower.collect());
     let all = pooled(sum);
-    vec![lower, mean(seen.iter().map(|own| alike(comparison, own, &all, weights)).collect())]
+    vec![lower, mean(own.iter().map(|own| own.alike(&all, weights)).collect())]
 }
 
 fn sorts(comparison: Comparison) -> bool {
@@ -79,11 +80,16 @@ fn sorts(comparison: Comparison) -> bool {
 fn one_scale(comparison: Comparison, seen: &Seen, weights: &[f64]) -> Vec<f64> {
     let mut values = comparison.centred(&seen.values, weights, &seen.order);
     if !sorts(comparison) {
-        let square: f64 = values.iter().zip(weights).map(|(x, weight)| weight * x * x).sum();
-        let scale = if square > 0.0 { square.sqrt() } else { 1.0 };
-        for x in &mut values {
-            *x /= scale;
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                let square = interleaved(weights, &values, |weight, x| weight * x * x);
+                let scale = if square > 0.0 { square.sqrt() } else { 1.0 };
+                for x in &mut values {
+                    *x /= scale;
+                }
+            },
+        );
     }
     values
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::kendall::tau_a;
 use super::metric::products_above;
 use super::{Rdms, pairs};
-use crate::numeric::{Panels, dot, vectorised};
+use crate::numeric::{Panels, dot, interleaved, vectorised};
 use crate::spearman::ascending;
 
 /// How alike two RDMs are.
@@ -48,38 +48,43 @@ impl Comparison {
     /// - `order`: positions in ascending order of their values
     pub(super) fn standardise(self, values: &[f64], weights: &[f64], order: &[u32]) -> Option<Vec<f64>> {
         let mut vector = self.centred(values, weights, order);
-        let scale: f64 = weights.iter().zip(values).map(|(weight, value)| weight * value * value).sum();
-        let mut square = 0.0;
-        for (x, weight) in vector.iter_mut().zip(weights) {
-            *x *= weight.sqrt();
-            square += *x * *x;
-        }
+        let (scale, square) = vectorised(
+            #[inline(always)]
+            || {
+                vector.iter_mut().zip(weights).for_each(|(x, weight)| *x *= weight.sqrt());
+                (interleaved(weights, values, |weight, value| weight * value * value), dot(&vector, &vector))
+            },
+        );
         let rounding = if self == Self::Spearman { 0.0 } else { CONSTANT * scale };
         (square > rounding).then(|| {
             let length = square.sqrt();
-            for x in &mut vector {
-                *x /= length;
-            }
+            vectorised(
+                #[inline(always)]
+                || vector.iter_mut().for_each(|x| *x /= length),
+            );
             vector
         })
     }
 
     /// Ranks or values, without their mean where the comparison removes it.
     pub(super) fn centred(self, values: &[f64], weights: &[f64], order: &[u32]) -> Vec<f64> {
-        let vector = match self {
+        let mut vector = match self {
             Self::Spearman | Self::KendallTauA => mid_ranks(values, weights, order),
             Self::Pearson | Self::Cosine => values.to_vec(),
         };
-        if self == Self::Cosine {
-            return vector;
+        if self != Self::Cosine {
+            vectorised(
+                #[inline(always)]
+                || {
+                    let total = interleaved(weights, weights, |weight, _| weight);
+                    let mean = dot(weights, &vector) / total;
+                    for x in &mut vector {
+                        *x -= mean;
+                    }
+                },
+            );
         }
-        let (mut sum, mut total) = (0.0, 0.0);
-        for (x, weight) in vector.iter().zip(weights) {
-            sum += weight * x;
-            total += weight;
-        }
-        let mean = sum / total;
-        vector.into_iter().map(|x| x - mean).collect()
+        vector
     }
 }
 
@@ -228,18 +233,36 @@ pub(super) struct Standardised {
     pub(super) width: usize,
 }
 
-/// How alike two RDMs in a resampled set are.
-pub(super) fn alike(comparison: Comparison, a: &Seen, b: &Seen, weights: &[f64]) -> Option<f64> {
-    if comparison == Comparison::KendallTauA {
-        return tau_a(a, b, weights);
+/// One RDM in a resampled set of items, ready to be compared with others.
+pub(super) enum Ready {
+    /// For Kendall's.
+    Sorted(Seen),
+    /// For all others; `None` where nothing is like it.
+    Unit(Option<Vec<f64>>),
+}
+
+impl Ready {
+    pub(super) fn new(comparison: Comparison, seen: Seen, weights: &[f64]) -> Self {
+        if comparison == Comparison::KendallTauA {
+            return Self::Sorted(seen);
+        }
+        Self::Unit(comparison.standardise(&seen.values, weights, &seen.order))
     }
-    let unit = |seen: &Seen| comparison.standardise(&seen.values, weights, &seen.order);
-    let (a, b) = (unit(a)?, unit(b)?);
-    let product = vectorised(
-        #[inline(always)]
-        || dot(&a, &b),
-    );
-    Some(product.clamp(-1.0, 1.0))
+
+    /// How alike two RDMs made ready for the same comparison are.
+    pub(super) fn alike(&self, other: &Self, weights: &[f64]) -> Option<f64> {
+        match (self, other) {
+            (Self::Sorted(a), Self::Sorted(b)) => tau_a(a, b, weights),
+            (Self::Unit(Some(a)), Self::Unit(Some(b))) => {
+                let product = vectorised(
+                    #[inline(always)]
+                    || dot(a, b),
+                );
+                Some(product.clamp(-1.0, 1.0))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
