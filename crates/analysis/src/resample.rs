@@ -100,6 +100,8 @@ pub(crate) fn resample(
 
 /// Bundles that go together through what is too large to be gone through for each of them.
 const TOGETHER: usize = 4;
+/// Replicates in them.
+pub(crate) const LANES_TOGETHER: usize = TOGETHER * LANES;
 
 /// Statistics that are given for some bundles at once, lane by lane, by all threads together.
 pub(crate) fn resample_together(

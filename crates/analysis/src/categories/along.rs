@@ -9,6 +9,7 @@ use super::staged::Staged;
 use crate::Error;
 use crate::numeric::{Panels, dot, vectorised};
 use crate::replicates::{LANES, Multiplicities};
+use crate::resample::LANES_TOGETHER;
 
 /// Images whose products with the prototypes are formed together.
 pub(super) const TOGETHER: usize = 24;
@@ -86,9 +87,10 @@ fn crossed(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<[f64; 2
 }
 
 impl<'a> Along<'a> {
-    /// Bytes of them, for trajectories like these.
+    /// Bytes of them and of what weighted images make of them, for trajectories like these.
     pub(crate) fn bytes(about: &Description) -> usize {
-        8 * about.n_images * about.n_steps * (about.classes.len() + 2)
+        let n = about.classes.len();
+        8 * (about.n_images + LANES_TOGETHER * n) * about.n_steps * (n + 2)
     }
 
     /// Read the trajectories that the prototypes are of.
