@@ -161,7 +161,8 @@ pub(crate) fn orthogonality_draws(
     let sizes = vec![prototypes.n_images(); n_statistics * prototypes.n_steps];
     let near = material.options.categories.near;
     let along = Along::read(prototypes, staged, material.options.memory / 2)?;
-    Ok(resample_together(material.replicates(), &sizes, |bundles| {
+    let together = along.bundles_in(material.options.memory);
+    Ok(resample_together(material.replicates(), &sizes, together, |bundles| {
         along.weighted(bundles, |products| {
             let by_step: Vec<Vec<Option<f64>>> =
                 (0..prototypes.n_steps).map(|step| statistics(products, step, near)).collect();

@@ -214,8 +214,9 @@ impl GlobalDraws {
         let mut sizes = vec![prototypes.n_images(); 5 * n_steps];
         sizes.extend(&prototypes.sizes);
         let along = Along::read(prototypes, &material.staged(stage), material.options.memory / 2)?;
+        let together = along.bundles_in(material.options.memory);
         let spread = centred(&prototypes.products.still(), n_steps);
-        let mut all = resample_together(material.replicates(), &sizes, |bundles| {
+        let mut all = resample_together(material.replicates(), &sizes, together, |bundles| {
             along.weighted(bundles, |products| {
                 let mut found = statistics(products, &spread, n_classes, base);
                 found.extend((0..n_classes).map(|k| products.shift_from_base(after, k)));

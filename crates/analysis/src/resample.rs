@@ -98,21 +98,18 @@ pub(crate) fn resample(
     with_values(values, replicates, sizes, by_bundle(replicates, statistics))
 }
 
-/// Bundles that go together through what is too large to be gone through for each of them.
-const TOGETHER: usize = 4;
-/// Replicates in them.
-pub(crate) const LANES_TOGETHER: usize = TOGETHER * LANES;
-
-/// Statistics that are given for some bundles at once, lane by lane, by all threads together.
+/// Statistics that are given for so many bundles at once, lane by lane, by all threads together: of what
+/// is too large to be gone through for each of them.
 pub(crate) fn resample_together(
     replicates: &Replicates,
     sizes: &[usize],
+    together: usize,
     statistics: impl Fn(&[&Multiplicities]) -> Vec<Vec<Option<f64>>>,
 ) -> Vec<Option<Draws>> {
     let values = statistics(&[&replicates.everyone()]).swap_remove(0);
     let n = replicates.n_bundles();
-    let found = (0..n).step_by(TOGETHER).flat_map(|first| {
-        let some: Vec<_> = (first..n.min(first + TOGETHER)).map(|bundle| replicates.bundle(bundle)).collect();
+    let found = (0..n).step_by(together).flat_map(|first| {
+        let some: Vec<_> = (first..n.min(first + together)).map(|bundle| replicates.bundle(bundle)).collect();
         statistics(&some.iter().map(|bundle| &**bundle).collect::<Vec<_>>())
     });
     with_values(values, replicates, sizes, found.collect())

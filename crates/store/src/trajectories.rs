@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array3, ArrayView2, s};
+use ndarray::{Array3, ArrayView2, ArrayViewMut2, s};
 use redyn_core::{Block, Description, Diagnose, TrajectorySource};
 use zarrs::array::Array;
 
@@ -65,9 +65,9 @@ impl<'a> StoreTrajectories<'a> {
 
     /// `[image, step, unit]` of images that are there.
     pub(crate) fn representations(&self, images: Range<usize>) -> Result<Array3<f32>, Error> {
-        let mut all = Array3::zeros((images.len(), self.pairing.n_steps(), self.pairing.description.n_units));
-        self.each_block(&self.area, &images, |image, values| {
-            self.pairing.units_into(values, all.slice_mut(s![image, .., ..]));
+        let n_units = self.pairing.description.n_units;
+        let all = self.gather(&self.area, &images, n_units, |values, into| {
+            self.pairing.units_into(values, into);
         })?;
         self.check_finite(&images, &self.area.0, &all)?;
         Ok(all)
@@ -75,13 +75,41 @@ impl<'a> StoreTrajectories<'a> {
 
     /// `[image, step, class]` of images that are there.
     pub(crate) fn outputs(&self, images: Range<usize>) -> Result<Array3<f32>, Error> {
-        let mut all =
-            Array3::zeros((images.len(), self.pairing.n_steps(), self.pairing.description.classes.len()));
-        self.each_block(&self.outputs, &images, |image, values| {
-            self.pairing.outputs_into(values, all.slice_mut(s![image, .., ..]));
+        let n_classes = self.pairing.description.classes.len();
+        let all = self.gather(&self.outputs, &images, n_classes, |values, into| {
+            self.pairing.outputs_into(values, into);
         })?;
         self.check_finite(&images, &self.outputs.0, &all)?;
         Ok(all)
+    }
+
+    /// What `pick` takes of every image's `[step, value]`: `[image, step, value]`.
+    fn gather(
+        &self,
+        array: &(Spec, Array<Files>),
+        images: &Range<usize>,
+        n_values: usize,
+        pick: impl Fn(&ArrayView2<f32>, ArrayViewMut2<f32>),
+    ) -> Result<Array3<f32>, Error> {
+        let shape = (images.len(), self.pairing.n_steps(), n_values);
+        if self.is_a_block_as_it_lies(&array.0, images, n_values) {
+            let mut values = read_chunk(&array.1, &array.0, images.start / self.block(), &self.store.files)?;
+            // A last, shorter block is padded.
+            values.truncate(shape.0 * shape.1 * shape.2);
+            return Ok(Array3::from_shape_vec(shape, values).expect("as long as its shape"));
+        }
+        let mut all = Array3::zeros(shape);
+        self.each_block(array, images, |image, values| pick(values, all.slice_mut(s![image, .., ..])))?;
+        Ok(all)
+    }
+
+    /// Whether these are the images of one block, and nothing that is stored of them is left out.
+    fn is_a_block_as_it_lies(&self, spec: &Spec, images: &Range<usize>, n_values: usize) -> bool {
+        let stored: u64 = spec.shape[1..].iter().product();
+        !images.is_empty()
+            && *images == self.store.header.images_of(images.start / self.block())
+            && self.pairing.keeps_every_step()
+            && stored == (self.pairing.n_steps() * n_values) as u64
     }
 
     /// In which form the outputs are stored.

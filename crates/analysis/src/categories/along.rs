@@ -9,10 +9,12 @@ use super::staged::Staged;
 use crate::Error;
 use crate::numeric::{Panels, dot, vectorised};
 use crate::replicates::{LANES, Multiplicities};
-use crate::resample::LANES_TOGETHER;
 
 /// Images whose products with the prototypes are formed together.
 pub(super) const TOGETHER: usize = 24;
+
+/// More bundles at once hardly spare anything: the products are read from memory for all of them.
+const MOST_BUNDLES: usize = 4;
 
 /// The prototypes of every step, to form products with.
 pub(super) struct Axes {
@@ -87,10 +89,18 @@ fn crossed(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<[f64; 2
 }
 
 impl<'a> Along<'a> {
-    /// Bytes of them and of what weighted images make of them, for trajectories like these.
+    /// Bytes of them and of what a bundle makes of them, for trajectories like these.
     pub(crate) fn bytes(about: &Description) -> usize {
         let n = about.classes.len();
-        8 * (about.n_images + LANES_TOGETHER * n) * about.n_steps * (n + 2)
+        8 * (about.n_images + LANES * n) * about.n_steps * (n + 2)
+    }
+
+    /// Bundles to be weighted by at once: what they make is held beside the products.
+    pub(crate) fn bundles_in(&self, memory: usize) -> usize {
+        let (n, n_steps) = (self.prototypes.classes.len(), self.prototypes.n_steps);
+        let of_image = 8 * n_steps * (n + 2);
+        let spare = memory.saturating_sub(of_image * self.prototypes.n_images());
+        (spare / (of_image * LANES * n)).clamp(1, MOST_BUNDLES)
     }
 
     /// Read the trajectories that the prototypes are of.

@@ -100,7 +100,7 @@ fn an_analysis_holds_a_part_of_the_trajectories_at_a_time() {
     assert!(found < 160 << 20, "{} MiB of memory", found >> 20);
     assert!(room.exists("results/tables/large/change.csv"));
     let (said, hint) = room.refused(2, "analyze large.zarr --memory 512K --out small");
-    assert!(said.ends_with("`global_geometry` holds 645.0 KiB at once, 512.0 KiB are allowed"), "{said}");
+    assert!(said.ends_with("`global_geometry` holds 630.0 KiB at once, 512.0 KiB are allowed"), "{said}");
     assert_eq!(hint, "give --memory 1M, or name other analyses with --only");
     assert!(!room.exists("small"));
 }
