@@ -106,17 +106,17 @@ fn kept(material: &Material, pairwise: &Pairwise) -> Vec<Series> {
     let rows = |step: usize| &pairwise.steps[step].kept;
     let n_steps = pairwise.steps.len();
     let n = (0..n_steps).flat_map(rows).map(Vec::len).max().unwrap_or(0);
-    let mut sums = Sums::of_means(n * n_steps);
-    let mut sizes = vec![0; n * n_steps];
-    for (row, &image) in pairwise.images.iter().enumerate() {
-        for step in 0..n_steps {
-            let shares = &rows(step)[row];
-            shares.iter().enumerate().for_each(|(k, &share)| sums.add_to_mean(image, step * n + k, share));
-            sizes[step * n..][..shares.len()].iter_mut().for_each(|size| *size += 1);
+    // Step by step: together they would take more memory than anything else.
+    let at = |step: usize| {
+        let (mut sums, mut sizes) = (Sums::of_means(n), vec![0; n]);
+        for (shares, &image) in rows(step).iter().zip(&pairwise.images) {
+            shares.iter().enumerate().for_each(|(k, &share)| sums.add_to_mean(image, k, share));
+            sizes[..shares.len()].iter_mut().for_each(|size| *size += 1);
         }
-    }
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
-    (0..n).map(|k| (0..n_steps).map(|step| estimates[step * n + k]).collect()).collect()
+        bootstrap(material.replicates(), &sizes, &sums, means)
+    };
+    let by_step: Vec<Series> = (0..n_steps).map(at).collect();
+    (0..n).map(|k| by_step.iter().map(|estimates| estimates[k]).collect()).collect()
 }
 
 #[cfg(test)]
