@@ -53,7 +53,7 @@ impl Analysis for Accuracy {
             }
         }
         // A replicate has as many images as there are.
-        let estimates = bootstrap(material.replicates(), &sizes, &right, |right| {
+        let estimates = bootstrap(material.replicates(), &sizes, right, |right| {
             let shares = right.iter().map(|right| right / n_images as f64);
             let gain = (right[n_steps - 1] - right[0]) / n_images as f64;
             shares.chain([gain]).map(Some).collect()

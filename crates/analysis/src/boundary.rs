@@ -126,7 +126,7 @@ fn relative(material: &Material, readout: &ReadoutRows) -> Vec<RelativeStep> {
             }
         }
     }
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
+    let estimates = bootstrap(material.replicates(), &sizes, sums, means);
     let first = 1 - integer(n_steps);
     (first..).zip(estimates).map(|(offset, depth)| RelativeStep { offset, depth }).collect()
 }

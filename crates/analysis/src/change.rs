@@ -134,7 +134,7 @@ fn curves(material: &Material, rows: &Rows, counts: &[usize]) -> Vec<Series> {
             values.enumerate().for_each(|(at, value)| sums.add(image, group * (width + 1) + at, value));
         }
     }
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+    let estimates = bootstrap(material.replicates(), &sizes, sums, |sums| {
         let groups = sums.chunks_exact(width + 1);
         groups.flat_map(|group| group[..width].iter().map(|&total| share(total, group[width]))).collect()
     });

@@ -176,7 +176,7 @@ pub(crate) fn contrast_draws(
     let groups = Groups::new(material);
     let values = groups.gather(value);
     let sums = groups.sums(&values);
-    draws(material.replicates(), &groups.sizes(&values), &sums, |sums| groups.statistics(sums))
+    draws(material.replicates(), &groups.sizes(&values), sums, |sums| groups.statistics(sums))
 }
 
 /// Contrast a quantity, given per image and step, between the two groups.

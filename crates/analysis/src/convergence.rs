@@ -229,7 +229,7 @@ fn approach(material: &Material, rows: &Rows) -> (Approach, usize) {
             }
         }
     }
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+    let estimates = bootstrap(material.replicates(), &sizes, sums, |sums| {
         let (counts, logs) = sums.split_at(3 * n_steps);
         let shares: Vec<Option<f64>> = counts.iter().map(|&count| share(count, n_images as f64)).collect();
         let (accuracy, shares) = shares.split_at(n_steps);

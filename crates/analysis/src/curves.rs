@@ -146,7 +146,7 @@ fn mean_of_images(
             }
         }
     }
-    draws(material.replicates(), &sizes, &sums, means)
+    draws(material.replicates(), &sizes, sums, means)
 }
 
 /// Curves of several networks as one tidy table. The mean over seeds stands in rows without a

@@ -203,7 +203,7 @@ fn curves(material: &Material, moves: &Moves, counts: &[usize]) -> Vec<Shares> {
     each(&mut |_, place, _| sizes[place] += 1);
     let mut sums = Sums::of_means(n_groups * 3 * width);
     each(&mut |image, place, share| sums.add_to_mean(image, place, share));
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
+    let estimates = bootstrap(material.replicates(), &sizes, sums, means);
     (0..n_groups)
         .map(|group| {
             let series = |part: usize| estimates[at(group, part, 0)..at(group, part, 0) + width].to_vec();
@@ -241,7 +241,7 @@ fn periods(material: &Material, moves: &Moves) -> [Period; 2] {
             }
         }
     }
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, means);
+    let estimates = bootstrap(material.replicates(), &sizes, sums, means);
     [0, 5].map(|first| Period {
         radial: estimates[first],
         towards: estimates[first + 1],

@@ -3,8 +3,9 @@
 use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
-use crate::categories::pairwise::{NEIGHBOURS, Pairwise};
+use crate::categories::pairwise::{self, NEIGHBOURS, StepRows};
 use crate::categories::{NO_DECISION, STAGE, Stage};
+use crate::replicates::Replicates;
 use crate::resample::{bootstrap, means};
 use crate::sums::Sums;
 use crate::table::Table;
@@ -62,9 +63,10 @@ impl Analysis for KnnPreservation {
             if stage == Stage::Feature {
                 notes.extend(material.of_some_images(&pairwise.images));
             }
-            let found = kept(material, pairwise);
-            most = most.max(found.len());
-            stages.push(KnnStage { stage, kept: found });
+            let n = pairwise.steps.iter().map(|step| step.kept.len()).max().unwrap_or(0);
+            let of = |k: usize| pairwise.steps.iter().map(|step| *step.kept.get(k)?).collect();
+            most = most.max(n);
+            stages.push(KnnStage { stage, kept: (0..n).map(of).collect() });
         }
         let neighbours = NEIGHBOURS.take(most).collect::<Vec<usize>>();
         if neighbours.is_empty() {
@@ -74,7 +76,7 @@ impl Analysis for KnnPreservation {
     }
 
     fn holds(about: &Description, options: &Options) -> usize {
-        Pairwise::bytes(about, options)
+        pairwise::bytes(about, options)
     }
 
     fn tables(&self) -> Vec<Table> {
@@ -101,22 +103,15 @@ impl Analysis for KnnPreservation {
     }
 }
 
-/// `[k][step]`
-fn kept(material: &Material, pairwise: &Pairwise) -> Vec<Series> {
-    let rows = |step: usize| &pairwise.steps[step].kept;
-    let n_steps = pairwise.steps.len();
-    let n = (0..n_steps).flat_map(rows).map(Vec::len).max().unwrap_or(0);
-    // Step by step: together they would take more memory than anything else.
-    let at = |step: usize| {
-        let (mut sums, mut sizes) = (Sums::of_means(n), vec![0; n]);
-        for (shares, &image) in rows(step).iter().zip(&pairwise.images) {
-            shares.iter().enumerate().for_each(|(k, &share)| sums.add_to_mean(image, k, share));
-            sizes[..shares.len()].iter_mut().for_each(|size| *size += 1);
-        }
-        bootstrap(material.replicates(), &sizes, &sums, means)
-    };
-    let by_step: Vec<Series> = (0..n_steps).map(at).collect();
-    (0..n).map(|k| by_step.iter().map(|estimates| estimates[k]).collect()).collect()
+/// At one step: `[k]`.
+pub(crate) fn kept(replicates: &Replicates, images: &[usize], rows: &StepRows) -> Series {
+    let n = rows.kept.iter().map(Vec::len).max().unwrap_or(0);
+    let (mut sums, mut sizes) = (Sums::of_means(n), vec![0; n]);
+    for (shares, &image) in rows.kept.iter().zip(images) {
+        shares.iter().enumerate().for_each(|(k, &share)| sums.add_to_mean(image, k, share));
+        sizes[..shares.len()].iter_mut().for_each(|size| *size += 1);
+    }
+    bootstrap(replicates, &sizes, sums, means)
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ fn effect(material: &Material, lesion: &Lesioned) -> (Series, LesionEffect) {
             }
         }
     }
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+    let estimates = bootstrap(material.replicates(), &sizes, sums, |sums| {
         let (right, of_means) = sums.split_at(2 * n_steps);
         let (without, with) = right.split_at(n_steps);
         let change = with.iter().zip(without).map(|(with, without)| with - without);

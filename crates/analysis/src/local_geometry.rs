@@ -184,7 +184,7 @@ pub(crate) fn local_draws(material: &Material, prototypes: &Prototypes, base: us
             }
         }
     }
-    draws(material.replicates(), &sizes.repeat(3), &sums, |sums| {
+    draws(material.replicates(), &sizes.repeat(3), sums, |sums| {
         let (totals, counts) = sums.split_at(n_classes * n_steps);
         let all = |of: &[f64], step: usize| of.iter().skip(step).step_by(n_steps).sum::<f64>();
         let mean = |step: usize| share(all(totals, step), all(counts, step));

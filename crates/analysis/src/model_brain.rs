@@ -190,7 +190,7 @@ fn compare(model: &Rdms, subjects: &Rdms, options: &Options) -> Result<Vec<Found
         }
     }
     let replicates = Replicates::new(&vec![0; n_subjects], uncertainty, options.memory);
-    let over_subjects = bootstrap(&replicates, &vec![n_subjects; n_steps], &sums, means);
+    let over_subjects = bootstrap(&replicates, &vec![n_subjects; n_steps], sums, means);
 
     let (observed, null) = (average(&observed), null.iter().map(|each| average(each)).collect::<Vec<_>>());
     let p = |step: usize| {

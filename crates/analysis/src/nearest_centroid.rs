@@ -114,7 +114,7 @@ fn centroid_draws(material: &Material, prototypes: &Prototypes, centroid: Centro
             }
         }
     }
-    draws(material.replicates(), &sizes, &sums, means)
+    draws(material.replicates(), &sizes, sums, means)
 }
 
 #[cfg(test)]

@@ -3,12 +3,13 @@
 use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
-use crate::categories::pairwise::{Pairwise, StepRows};
+use crate::categories::pairwise::{self, StepRows};
 use crate::categories::{NO_DECISION, STAGE, Stage};
-use crate::resample::{draws, estimates, share};
+use crate::replicates::Replicates;
+use crate::resample::{bootstrap, means};
 use crate::sums::Sums;
 use crate::table::Table;
-use crate::{Analysis, Error, Material, Options, Series};
+use crate::{Analysis, Error, Estimate, Material, Options, Series};
 
 /// Dimensions at one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +61,10 @@ impl Analysis for ParticipationRatio {
             if stage == Stage::Feature {
                 notes.extend(material.of_some_images(&pairwise.images));
             }
-            stages.push(ParticipationStage { stage, ratio: ratio(material, pairwise) });
+            stages.push(ParticipationStage {
+                stage,
+                ratio: pairwise.steps.iter().map(|step| step.ratio).collect(),
+            });
         }
         if stages.iter().flat_map(|one| &one.ratio).any(Option::is_none) {
             notes.push("where all images are alike there are no dimensions to count".into());
@@ -69,7 +73,7 @@ impl Analysis for ParticipationRatio {
     }
 
     fn holds(about: &Description, options: &Options) -> usize {
-        Pairwise::bytes(about, options)
+        pairwise::bytes(about, options)
     }
 
     fn tables(&self) -> Vec<Table> {
@@ -87,31 +91,25 @@ impl Analysis for ParticipationRatio {
     }
 }
 
-fn ratio(material: &Material, pairwise: &Pairwise) -> Series {
-    let n = pairwise.images.len();
-    let n_steps = pairwise.steps.len();
-    // Of every step the two sums, and last the number of images.
-    let mut sums = Sums::new(2 * n_steps + 1);
-    for (row, &image) in pairwise.images.iter().enumerate() {
-        for (step, rows) in pairwise.steps.iter().enumerate() {
-            sums.add(image, 2 * step, rows.squares[row]);
-            sums.add(image, 2 * step + 1, rows.spreads[row]);
-        }
-        sums.add(image, 2 * n_steps, 1.0);
+/// At one step.
+pub(crate) fn ratio(replicates: &Replicates, images: &[usize], rows: &StepRows) -> Option<Estimate> {
+    let n = images.len();
+    let mut sums = Sums::of_means(2);
+    for (row, &image) in images.iter().enumerate() {
+        sums.add_to_mean(image, 0, rows.squares[row]);
+        sums.add_to_mean(image, 1, rows.spreads[row]);
     }
-    let second = |rows: &StepRows| rows.spreads.iter().sum::<f64>() / n as f64;
-    let seconds: Vec<f64> = pairwise.steps.iter().map(second).collect();
-    let drawn = draws(material.replicates(), &vec![n; n_steps], &sums, |sums| {
-        let of = |step: usize| {
-            let (first, spread) =
-                (share(sums[2 * step], sums[2 * n_steps])?, share(sums[2 * step + 1], sums[2 * n_steps])?);
+    let over_all = rows.spreads.iter().sum::<f64>() / n as f64;
+    let found = bootstrap(replicates, &[n], sums, |sums| {
+        let of = |means: &[Option<f64>]| {
+            let (first, spread) = (means[0]?, means[1]?);
             // Σ λ² is quadratic in the weights: twice its part linear in them, minus what it is.
-            let second = 2.0 * spread - seconds[step];
-            (!pairwise.steps[step].flat && second > 0.0).then(|| first * first / second)
+            let second = 2.0 * spread - over_all;
+            (!rows.flat && second > 0.0).then(|| first * first / second)
         };
-        (0..n_steps).map(of).collect()
+        vec![of(&means(sums))]
     });
-    estimates(&drawn, material.options.uncertainty.level)
+    found[0]
 }
 
 #[cfg(test)]

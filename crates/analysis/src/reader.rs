@@ -39,6 +39,16 @@ struct ReadoutRow {
     cosines_before: Vec<f64>,
 }
 
+/// How a source is read within `memory`: images a block, of `block` bytes at most, and blocks side by side.
+///
+/// A source may hold more than it was allowed, of a block that it cannot divide: then fewer are read at once.
+pub(crate) fn side_by_side(source: &dyn TrajectorySource, memory: usize, block: usize) -> (usize, usize) {
+    let threads = rayon::current_num_threads();
+    let n_per_block = source.images_in(block.min(memory / threads));
+    let fit = memory / source.bytes_of(n_per_block).max(1);
+    (n_per_block, fit.clamp(1, threads))
+}
+
 /// A source of trajectories with its readout prepared.
 pub(crate) struct Reader<'a> {
     pub(crate) source: &'a dyn TrajectorySource,

@@ -42,7 +42,7 @@ impl Draws {
 pub(crate) fn bootstrap(
     replicates: &Replicates,
     sizes: &[usize],
-    sums: &Sums,
+    sums: Sums,
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Estimate>> {
     estimates(&draws(replicates, sizes, sums, statistics), replicates.uncertainty.level)
@@ -60,7 +60,7 @@ pub(crate) fn estimates(draws: &[Option<Draws>], level: f64) -> Vec<Option<Estim
 pub(crate) fn draws(
     replicates: &Replicates,
     sizes: &[usize],
-    sums: &Sums,
+    sums: Sums,
     statistics: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
 ) -> Vec<Option<Draws>> {
     let sums = sums.arranged();
@@ -205,7 +205,7 @@ mod tests {
             sums.add(image, 0, value);
             sums.add(image, 1, 1.0);
         }
-        bootstrap(replicates, &[n], &sums, |sums| vec![share(sums[0], sums[1])])[0]
+        bootstrap(replicates, &[n], sums, |sums| vec![share(sums[0], sums[1])])[0]
     }
 
     #[test]
@@ -237,12 +237,12 @@ mod tests {
             values.iter().zip(weights).for_each(|(&value, &weight)| mean.add(value, weight));
             vec![mean.value()]
         });
-        assert_eq!(draws(&replicates, &[30], &sums, means), by_weights);
+        assert_eq!(draws(&replicates, &[30], sums, means), by_weights);
     }
 
     #[test]
     fn an_empty_group_has_no_estimate() {
-        let found = bootstrap(&replicates(&[0; 12], 50), &[0], &Sums::new(1), |_| vec![None]);
+        let found = bootstrap(&replicates(&[0; 12], 50), &[0], Sums::new(1), |_| vec![None]);
         assert_eq!(found, [None]);
     }
 

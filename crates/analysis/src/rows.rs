@@ -14,7 +14,7 @@ use redyn_core::{Readout, Stop, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::reader::{Reader, Row};
+use crate::reader::{Reader, Row, side_by_side};
 use crate::readout_zone::Zones;
 
 /// What to find out about every image.
@@ -232,10 +232,7 @@ const NEAR: usize = 4 << 20;
 /// Rows of some images, in order. Every thread reads a part and makes rows of it, then takes the
 /// next part: as many at once as memory allows.
 fn read_parts(reader: &Reader, images: Range<usize>, plan: &Plan) -> Result<Vec<Row>, Error> {
-    let threads = rayon::current_num_threads();
-    // A source may hold more than it was allowed: a block that it cannot divide.
-    let n_per_part = reader.source.images_in(NEAR.min(plan.memory / threads));
-    let fits = plan.memory / reader.source.bytes_of(n_per_part).max(1);
+    let (n_per_part, at_once) = side_by_side(reader.source, plan.memory, NEAR);
     let n_parts = images.len().div_ceil(n_per_part);
     let next = AtomicUsize::new(0);
     let take = || {
@@ -259,7 +256,7 @@ fn read_parts(reader: &Reader, images: Range<usize>, plan: &Plan) -> Result<Vec<
             }
         }
     };
-    let takers = threads.min(fits).clamp(1, n_parts);
+    let takers = at_once.min(n_parts);
     let mut parts: Vec<(usize, Result<Vec<Row>, Error>)> =
         (0..takers).into_par_iter().with_max_len(1).flat_map_iter(|_| take()).collect();
     // Parts are taken in order: the first error is that of the first image that has one.

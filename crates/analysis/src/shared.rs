@@ -3,14 +3,16 @@
 use std::sync::OnceLock;
 
 use crate::categories::Stage;
-use crate::categories::pairwise::Pairwise;
+use crate::categories::pairwise::{StepRows, each_step, evenly};
 use crate::categories::prototypes::Prototypes;
 use crate::categories::staged::Staged;
 use crate::contrast::{Contrast, contrast};
+use crate::knn_preservation::kept;
+use crate::participation_ratio::ratio;
 use crate::patterns::NetworkPatterns;
 use crate::replicates::Replicates;
 use crate::rows::ReadoutRows;
-use crate::{Error, FutureClass, Material};
+use crate::{Error, Estimate, FutureClass, Material, Series};
 
 /// Results kept between the analyses of one network.
 #[derive(Default)]
@@ -24,6 +26,23 @@ pub struct Shared {
     /// By stage.
     prototypes: [OnceLock<Option<Prototypes>>; 2],
     pairwise: [OnceLock<Option<Pairwise>>; 2],
+}
+
+/// What all pairs of images say of a stage.
+pub(crate) struct Pairwise {
+    /// Which images are looked at: ascending.
+    pub(crate) images: Vec<usize>,
+    /// One per step.
+    pub(crate) steps: Vec<StepPairs>,
+}
+
+/// What they say at one step.
+pub(crate) struct StepPairs {
+    /// Participation ratio of the covariance.
+    pub(crate) ratio: Option<Estimate>,
+    /// Share of the `k` nearest others that are of the same class: `[k]`, for those of
+    /// [`NEIGHBOURS`](crate::categories::pairwise::NEIGHBOURS) that there are.
+    pub(crate) kept: Series,
 }
 
 impl Material<'_> {
@@ -83,14 +102,18 @@ impl Material<'_> {
         Ok(slot.get().and_then(Option::as_ref))
     }
 
-    /// All pairs of images at a stage; `None` where it has no directions.
+    /// What all pairs of images say of a stage; `None` where it has no directions.
     pub(crate) fn pairwise(&self, stage: Stage) -> Result<Option<&Pairwise>, Error> {
         let slot = &self.shared.pairwise[stage as usize];
         if slot.get().is_none() {
-            let (labels, options) = (&self.rows.labels, self.options);
-            let at_most = options.categories.pairwise_images;
-            let found = Pairwise::read(&self.staged(stage), labels, at_most, options.memory)?;
-            return Ok(slot.get_or_init(|| found).as_ref());
+            let (labels, options, replicates) = (&self.rows.labels, self.options, self.replicates());
+            let images = evenly(labels, options.categories.pairwise_images);
+            let of = |rows: &StepRows| StepPairs {
+                ratio: ratio(replicates, &images, rows),
+                kept: kept(replicates, &images, rows),
+            };
+            let steps = each_step(&self.staged(stage), labels, &images, options.memory, of)?;
+            return Ok(slot.get_or_init(|| steps.map(|steps| Pairwise { images, steps })).as_ref());
         }
         Ok(slot.get().and_then(Option::as_ref))
     }

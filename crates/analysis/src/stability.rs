@@ -111,7 +111,7 @@ impl Analysis for Stability {
             }
             sums.add(image, 4 * n_steps, 1.0);
         }
-        let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+        let estimates = bootstrap(material.replicates(), &sizes, sums, |sums| {
             let (totals, count) = sums.split_at(4 * n_steps);
             totals.iter().map(|&total| share(total, count[0])).collect()
         });

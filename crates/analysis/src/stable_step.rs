@@ -230,7 +230,7 @@ impl Analysis for StableStep {
                 sums.add(image, 4, stable as f64);
             }
         }
-        let estimates = bootstrap(material.replicates(), &[n, n, n, n, counts[0]], &sums, |sums| {
+        let estimates = bootstrap(material.replicates(), &[n, n, n, n, counts[0]], sums, |sums| {
             let shares = sums[..4].iter().map(|count| share(*count, n as f64));
             shares.chain([share(sums[4], sums[0])]).collect()
         });
@@ -347,7 +347,7 @@ fn by_class(material: &Material) -> Vec<ClassStable> {
             sizes[label][2] += 1;
         }
     }
-    let estimates = bootstrap(material.replicates(), sizes.as_flattened(), &sums, |sums| {
+    let estimates = bootstrap(material.replicates(), sizes.as_flattened(), sums, |sums| {
         let class = |(sums, sizes): (&[f64], &[usize; 3])| {
             [share(sums[0], sizes[0] as f64), share(sums[1], sums[0]), share(sums[2], sums[0])]
         };

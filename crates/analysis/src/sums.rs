@@ -1,6 +1,7 @@
 //! Sums over images in which each counts as often as it stands in a replicate.
 
 use std::collections::HashMap;
+use std::mem;
 
 use crate::numeric::vectorised;
 use crate::replicates::{LANES, Multiplicities};
@@ -42,26 +43,28 @@ impl Sums {
     }
 
     /// Lay the sums out to be formed many times.
-    pub(crate) fn arranged(&self) -> Arranged {
-        let mut groups: Vec<(&[u32], Vec<usize>)> = Vec::new();
+    pub(crate) fn arranged(mut self) -> Arranged {
+        let mut together: Vec<Vec<usize>> = Vec::new();
         let mut known: HashMap<&[u32], usize> = HashMap::new();
         for (sum, column) in self.columns.iter().enumerate() {
             let group = *known.entry(&column.images).or_insert_with(|| {
-                groups.push((&column.images, Vec::new()));
-                groups.len() - 1
+                together.push(Vec::new());
+                together.len() - 1
             });
-            groups[group].1.push(sum);
+            together[group].push(sum);
         }
-        let group = |(images, sums): (&[u32], Vec<usize>)| {
-            let tiles = tiles(&sums).map(|sums| Tile {
-                values: (0..images.len())
-                    .flat_map(|at| sums.iter().map(move |&sum| self.columns[sum].values[at]))
-                    .collect(),
-                sums: sums.to_vec(),
+        let n = self.columns.len();
+        let groups = together.into_iter().map(|sums| {
+            let images = mem::take(&mut self.columns[sums[0]].images);
+            let tiles = tiles(&sums).map(|sums| {
+                let columns: Vec<Column> =
+                    sums.iter().map(|&sum| mem::take(&mut self.columns[sum])).collect();
+                let at = |at: usize| columns.iter().map(move |column| column.values[at]);
+                Tile { sums: sums.to_vec(), values: (0..images.len()).flat_map(at).collect() }
             });
-            Group { tiles: tiles.collect(), images: images.to_vec() }
-        };
-        Arranged { n: self.columns.len(), groups: groups.into_iter().map(group).collect() }
+            Group { tiles: tiles.collect(), images }
+        });
+        Arranged { n, groups: groups.collect() }
     }
 }
 

@@ -151,7 +151,7 @@ fn within(
             sums.add_to_mean(*image, width, *average);
         }
     }
-    let mut estimates = bootstrap(material.replicates(), &sizes, &sums, means);
+    let mut estimates = bootstrap(material.replicates(), &sizes, sums, means);
     let average = estimates.pop().flatten();
     Within { quantity: quantity.into(), unit: unit.into(), by_step: estimates, average }
 }

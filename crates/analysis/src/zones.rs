@@ -138,7 +138,7 @@ impl Analysis for Zones {
         }
         let n_corrected = paths.iter().filter(|path| path.corrected).count();
         let sizes = [n_images, n_images, n_images, n_corrected];
-        let shares = bootstrap(material.replicates(), &sizes, &path_sums(&paths), |sums| {
+        let shares = bootstrap(material.replicates(), &sizes, path_sums(&paths), |sums| {
             let n = n_images as f64;
             vec![share(sums[0], n), share(sums[1], n), share(sums[2], n), share(sums[3], sums[4])]
         });
@@ -313,7 +313,7 @@ fn flow(material: &Material) -> Flow {
         }
     }
     let n = rows.n_images() as f64;
-    let estimates = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+    let estimates = bootstrap(material.replicates(), &sizes, sums, |sums| {
         let net = (0..width).map(|step| sums[step] - sums[width + step]);
         sums.iter().copied().chain(net).map(|count| share(count, n)).collect()
     });
@@ -363,7 +363,7 @@ fn along_hierarchy(material: &Material, hierarchy: &Hierarchy) -> HierarchyTrans
             }
         }
     }
-    let observed = bootstrap(material.replicates(), &sizes, &sums, |sums| {
+    let observed = bootstrap(material.replicates(), &sizes, sums, |sums| {
         vec![share(sums[0], sums[1]), share(sums[2], sums[3])]
     });
     let mut counts: BTreeMap<(usize, usize, usize), usize> = BTreeMap::new();

@@ -70,6 +70,11 @@ struct Own {
     products: Panels<f64>,
 }
 
+/// Bytes of the products of an image, or of a class in a replicate: `[step, class + 2]`.
+const fn row_bytes(n_steps: usize, n_classes: usize) -> usize {
+    8 * n_steps * (n_classes + 2)
+}
+
 /// Products of an image with the prototype of its class at other steps, `[step]`, from its
 /// `[step, unit]`: with the base, and with the step before.
 fn crossed(prototypes: &Prototypes, image: usize, values: &[f32]) -> Vec<[f64; 2]> {
@@ -92,15 +97,15 @@ impl<'a> Along<'a> {
     /// Bytes of them and of what a bundle makes of them, for trajectories like these.
     pub(crate) fn bytes(about: &Description) -> usize {
         let n = about.classes.len();
-        8 * (about.n_images + LANES * n) * about.n_steps * (n + 2)
+        (about.n_images + LANES * n) * row_bytes(about.n_steps, n)
     }
 
     /// Bundles to be weighted by at once: what they make is held beside the products.
     pub(crate) fn bundles_in(&self, memory: usize) -> usize {
         let (n, n_steps) = (self.prototypes.classes.len(), self.prototypes.n_steps);
-        let of_image = 8 * n_steps * (n + 2);
-        let spare = memory.saturating_sub(of_image * self.prototypes.n_images());
-        (spare / (of_image * LANES * n)).clamp(1, MOST_BUNDLES)
+        let row = row_bytes(n_steps, n);
+        let spare = memory.saturating_sub(self.prototypes.n_images() * row);
+        (spare / (LANES * n * row)).clamp(1, MOST_BUNDLES)
     }
 
     /// Read the trajectories that the prototypes are of.

@@ -12,15 +12,8 @@ pub(crate) const NEIGHBOURS: std::ops::RangeInclusive<usize> = 2..=50;
 /// Images whose products with all others are formed together.
 const TILE: usize = 128;
 
-/// Rows of the images of which all pairs are looked at.
-pub(crate) struct Pairwise {
-    /// Which images: ascending.
-    pub(crate) images: Vec<usize>,
-    /// One per step.
-    pub(crate) steps: Vec<StepRows>,
-}
-
-/// Rows at one step.
+/// Rows of the images at one step.
+#[derive(Clone)]
 pub(crate) struct StepRows {
     /// `‖z_n‖²`, with `z_n = x_n − mean`: `[image]`.
     pub(crate) squares: Vec<f64>,
@@ -39,47 +32,46 @@ const ROOM: usize = 4;
 /// Spread that is less than this share of the length is rounding.
 const FLAT: f64 = 1e-12;
 
-impl Pairwise {
-    /// Bytes of trajectories that are held: a step of so many images.
-    pub(crate) fn bytes(about: &Description, options: &Options) -> usize {
-        4 * about.n_images.min(options.categories.pairwise_images) * about.n_units.max(about.classes.len())
-    }
+/// Bytes of trajectories that are held: a step of the images of which all pairs are looked at.
+pub(crate) fn bytes(about: &Description, options: &Options) -> usize {
+    4 * about.n_images.min(options.categories.pairwise_images) * about.n_units.max(about.classes.len())
+}
 
-    /// Of at most so many images, evenly over each class. `None` where a logit is minus infinity.
-    ///
-    /// # Errors
-    /// Whatever the source reports.
-    pub(crate) fn read(
-        source: &Staged,
-        labels: &[usize],
-        at_most: usize,
-        memory: usize,
-    ) -> Result<Option<Self>, Error> {
-        let images = evenly(labels, at_most);
-        let (n_steps, n_units) = (source.n_steps(), source.n_units());
-        // As many steps at a time as memory holds, at least one.
-        let at_once = (memory / (4 * images.len() * n_units)).clamp(1, n_steps);
-        let own: Vec<usize> = images.iter().map(|&image| labels[image]).collect();
-        let mut steps = Vec::with_capacity(n_steps);
-        for first in (0..n_steps).step_by(at_once) {
-            let together = at_once.min(n_steps - first);
-            let mut values = vec![Vec::with_capacity(images.len() * n_units); together];
-            source.each_block(memory, |block, all| {
-                let from = images.partition_point(|&image| image < block.start);
-                for &image in images[from..].iter().take_while(|&&image| image < block.end) {
-                    let own = &all[((image - block.start) * n_steps + first) * n_units..];
-                    for (values, own) in values.iter_mut().zip(own.chunks_exact(n_units)) {
-                        values.extend_from_slice(own);
-                    }
+/// What `of` makes of the rows of some images, step by step: those of all steps would take more memory
+/// than all else. `None` where a logit is minus infinity.
+///
+/// # Errors
+/// Whatever the source reports.
+pub(crate) fn each_step<T>(
+    source: &Staged,
+    labels: &[usize],
+    images: &[usize],
+    memory: usize,
+    of: impl Fn(&StepRows) -> T,
+) -> Result<Option<Vec<T>>, Error> {
+    let (n_steps, n_units) = (source.n_steps(), source.n_units());
+    // As many steps at a time as memory holds, at least one.
+    let at_once = (memory / (4 * images.len() * n_units)).clamp(1, n_steps);
+    let own: Vec<usize> = images.iter().map(|&image| labels[image]).collect();
+    let mut found = Vec::with_capacity(n_steps);
+    for first in (0..n_steps).step_by(at_once) {
+        let together = at_once.min(n_steps - first);
+        let mut values = vec![Vec::with_capacity(images.len() * n_units); together];
+        source.each_block(memory, |block, all| {
+            let from = images.partition_point(|&image| image < block.start);
+            for &image in images[from..].iter().take_while(|&&image| image < block.end) {
+                let own = &all[((image - block.start) * n_steps + first) * n_units..];
+                for (values, own) in values.iter_mut().zip(own.chunks_exact(n_units)) {
+                    values.extend_from_slice(own);
                 }
-            })?;
-            if !values.iter().flatten().all(|value| value.is_finite()) {
-                return Ok(None);
             }
-            steps.extend(values.iter().map(|values| StepRows::of(values, n_units, &own)));
+        })?;
+        if !values.iter().flatten().all(|value| value.is_finite()) {
+            return Ok(None);
         }
-        Ok(Some(Self { images, steps }))
+        found.extend(values.iter().map(|values| of(&StepRows::of(values, n_units, &own))));
     }
+    Ok(Some(found))
 }
 
 impl StepRows {
@@ -111,7 +103,7 @@ impl StepRows {
                 let (spreads, cosines) = all.pairs(tile * TILE, n_some, &products);
                 let row = |(at, spread)| {
                     let own = labels[tile * TILE + at];
-                    (spread, kept(&cosines[at * n..][..n], labels, own))
+                    (spread, shares(&cosines[at * n..][..n], labels, own))
                 };
                 spreads.into_iter().enumerate().map(row).collect::<Vec<_>>()
             })
@@ -168,7 +160,7 @@ impl Lengths<'_> {
 /// For every `k` of [`NEIGHBOURS`], the share of the `k` nearest that are of a class. Of neighbours
 /// that are equally near, as many as there is room for, each with the share of the class among them.
 /// Others whose cosine is NaN are none; `cosines`: `[image]`.
-fn kept(cosines: &[f64], labels: &[usize], class: usize) -> Vec<f64> {
+fn shares(cosines: &[f64], labels: &[usize], class: usize) -> Vec<f64> {
     let others = nearest(cosines, *NEIGHBOURS.end());
     let most = (*NEIGHBOURS.end()).min(others.len());
     if most < *NEIGHBOURS.start() {
@@ -214,7 +206,7 @@ fn nearest(cosines: &[f64], most: usize) -> Vec<(usize, f64)> {
 }
 
 /// At most so many images, each class giving its images evenly from first to last.
-fn evenly(labels: &[usize], at_most: usize) -> Vec<usize> {
+pub(crate) fn evenly(labels: &[usize], at_most: usize) -> Vec<usize> {
     if labels.len() <= at_most {
         return (0..labels.len()).collect();
     }
@@ -253,14 +245,15 @@ mod tests {
     fn neighbours_and_spreads_are_those_of_plain_loops() {
         let fixture = Fixture::random(70, 3);
         let staged = Staged::new(&fixture, Stage::Decision, true);
-        let found = Pairwise::read(&staged, &fixture.labels, 1000, 1).unwrap().unwrap();
+        let images: Vec<usize> = (0..70).collect();
+        let found = each_step(&staged, &fixture.labels, &images, 1, StepRows::clone).unwrap().unwrap();
         let x: Vec<Vec<f64>> = (0..70).map(|n| vector(&fixture, Stage::Decision, n, 2)).collect();
         for image in [0, 17, 69] {
             let mut others: Vec<usize> = (0..70).filter(|&other| other != image).collect();
             others.sort_by(|&a, &b| cd(&x[image], &x[a]).total_cmp(&cd(&x[image], &x[b])));
             for k in NEIGHBOURS {
                 let own = others[..k].iter().filter(|&&n| fixture.labels[n] == fixture.labels[image]).count();
-                close(found.steps[2].kept[image][k - 2], own as f64 / k as f64);
+                close(found[2].kept[image][k - 2], own as f64 / k as f64);
             }
         }
         let mean: Vec<f64> = (0..8).map(|u| x.iter().map(|x| x[u]).sum::<f64>() / 70.0).collect();
@@ -270,8 +263,8 @@ mod tests {
             .flat_map(|a| (0..8).map(move |b| (a, b)))
             .map(|(a, b)| z(17, a) * covariance(a, b) * z(17, b))
             .sum();
-        close(found.steps[2].spreads[17], plain);
-        close(found.steps[2].squares[17], (0..8).map(|u| z(17, u).powi(2)).sum());
+        close(found[2].spreads[17], plain);
+        close(found[2].squares[17], (0..8).map(|u| z(17, u).powi(2)).sum());
     }
 
     #[test]
@@ -280,12 +273,12 @@ mod tests {
         let mut cosines = vec![0.9, 0.5, 0.5, 0.5];
         cosines.extend([0.1; 56]);
         let labels: Vec<usize> = (0..60).map(|n| usize::from(n > 1)).collect();
-        let found = kept(&cosines, &labels, 0);
+        let found = shares(&cosines, &labels, 0);
         close(found[0], f64::midpoint(1.0, 1.0 / 3.0));
         close(found[1], (1.0 + 2.0 / 3.0) / 3.0);
         close(found[2], 2.0 / 4.0);
         assert_eq!(found.len(), 49);
-        assert_eq!(kept(&[0.5, f64::NAN], &labels, 0), Vec::<f64>::new());
+        assert_eq!(shares(&[0.5, f64::NAN], &labels, 0), Vec::<f64>::new());
     }
 
     #[test]

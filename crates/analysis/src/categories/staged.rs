@@ -9,7 +9,7 @@ use redyn_core::{Block, TrajectorySource};
 use super::Stage;
 use crate::Error;
 use crate::numeric::Panels;
-use crate::reader::Reader;
+use crate::reader::{Reader, side_by_side};
 
 /// Representations whose logits are formed together.
 const TOGETHER: usize = 240;
@@ -54,12 +54,9 @@ impl<'a> Staged<'a> {
     ) -> Result<(), Error> {
         let reader = Reader { source: self.source, zones: Vec::new() };
         let n_images = self.source.description().n_images;
-        let (memory, threads) = (memory / 2, rayon::current_num_threads());
-        let n_per_block = self.source.images_in(memory / threads);
-        // A source may hold more than it was allowed: a block that it cannot divide.
-        let fits = memory / self.source.bytes_of(n_per_block).max(1);
+        let (n_per_block, at_once) = side_by_side(self.source, memory / 2, memory);
         let firsts: Vec<usize> = (0..n_images).step_by(n_per_block).collect();
-        for firsts in firsts.chunks(threads.min(fits).max(1)) {
+        for firsts in firsts.chunks(at_once) {
             let read = |&first: &usize| reader.read(first..n_images.min(first + n_per_block));
             let blocks: Vec<Result<Block, Error>> = firsts.par_iter().map(read).collect();
             for block in blocks {

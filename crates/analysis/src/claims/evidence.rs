@@ -57,7 +57,7 @@ pub(crate) fn mean_per_image(material: &Material, values: &[(usize, f64)]) -> Op
     for &(image, value) in values {
         sums.add_to_mean(image, 0, value);
     }
-    let draws = draws(material.replicates(), &[values.len()], &sums, means).pop().flatten()?;
+    let draws = draws(material.replicates(), &[values.len()], sums, means).pop().flatten()?;
     let null = |b: usize| {
         let mut stream = Stream::new(uncertainty.seed, &[b as u64, 4]);
         mean(values.iter().map(|&(_, value)| if stream.coin() { value } else { -value }))

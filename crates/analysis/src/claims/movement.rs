@@ -111,7 +111,7 @@ fn regardless_of_correctness(individual: &Individual) -> Found {
     let last = rows.n_steps() - 1;
     let changes = groups.gather(|image, step| (step < last).then(|| rows.changes[[image, step]]));
     let smaller = groups.sizes(&changes).pop().unwrap_or(0);
-    let draws = draws(individual.material.replicates(), &[smaller], &groups.sums(&changes), |sums| {
+    let draws = draws(individual.material.replicates(), &[smaller], groups.sums(&changes), |sums| {
         let statistics = groups.statistics(sums);
         let [correct, not_yet, difference] = statistics[statistics.len() - 3..] else { return vec![None] };
         let both = correct.zip(not_yet).map(|(a, b)| f64::midpoint(a, b)).filter(|&both| both > 0.0);

@@ -6,6 +6,9 @@ use super::simd::{Level, vectorise};
 use super::tasks::each_chunk;
 use crate::Shape;
 
+/// Channels whose largest values stay in registers.
+const LANES: usize = 16;
+
 /// Whether `candidate` takes the place of `best`: a larger value, or NaN, as in `PyTorch`.
 ///
 /// Both sides of the `|` are computed: a branch would keep the loops from being vectorised.
@@ -60,36 +63,57 @@ fn window_pixel(x: &[f32], input: Shape, size: usize, (row, column): (usize, usi
 /// - `dy`: `[batch, height / size, width / size, channels]`
 pub(crate) fn max_backward(level: Level, size: usize, input: Shape, [x, dy]: [&[f32]; 2], dx: &mut [f32]) {
     let (height, width) = (input.height / size, input.width / size);
-    let work = 2 * x.len();
+    let (channels, work) = (input.channels, 2 * x.len());
+    let covered = height * size == input.height && width * size == input.width;
+    // Where the pixels of a window lie, from its first on.
+    let taps: Vec<usize> =
+        (0..size * size).map(|tap| (tap / size * input.width + tap % size) * channels).collect();
     each_chunk(dx, input.len(), work, |image, dx| {
         let x = &x[image * input.len()..][..input.len()];
-        let dy = &dy[image * height * width * input.channels..][..height * width * input.channels];
-        dx.fill(0.0);
+        let dy = &dy[image * height * width * channels..][..height * width * channels];
+        if !covered {
+            dx.fill(0.0);
+        }
         vectorise!(level, || {
-            let mut best = vec![0.0; input.channels];
-            let mut place = vec![0_u32; input.channels];
-            for (index, dy) in dy.chunks_exact(input.channels).enumerate() {
-                let (row, column) = (index / width, index % width);
-                best.copy_from_slice(window_pixel(x, input, size, (row, column), 0));
-                place.fill(0);
-                for tap in 1..size * size {
-                    let x = window_pixel(x, input, size, (row, column), tap);
-                    for ((best, place), &x) in best.iter_mut().zip(&mut place).zip(x) {
-                        let won = wins(x, *best);
-                        *best = if won { x } else { *best };
-                        *place = if won { tap as u32 } else { *place };
-                    }
+            for (index, dy) in dy.chunks_exact(channels).enumerate() {
+                let first = (index / width * input.width + index % width) * size * channels;
+                let (some, rest) = dy.as_chunks::<LANES>();
+                for (at, dy) in some.iter().enumerate() {
+                    to_first_maximum(&taps, first + at * LANES, x, dy, dx);
                 }
-                for tap in 0..size * size {
-                    let (y, column) = (row * size + tap / size, column * size + tap % size);
-                    let dx = &mut dx[(y * input.width + column) * input.channels..][..input.channels];
-                    for ((dx, &dy), &place) in dx.iter_mut().zip(dy).zip(&place) {
-                        *dx = if place == tap as u32 { dy } else { 0.0 };
-                    }
+                for (at, dy) in rest.iter().enumerate() {
+                    to_first_maximum(&taps, first + some.len() * LANES + at, x, &[*dy], dx);
                 }
             }
         });
     });
+}
+
+/// The gradient of some channels of a window whose first of them is at `first`.
+#[inline(always)]
+fn to_first_maximum<const N: usize>(
+    taps: &[usize],
+    first: usize,
+    x: &[f32],
+    dy: &[f32; N],
+    dx: &mut [f32],
+) {
+    let mut best = [f32::NEG_INFINITY; N];
+    let mut place = [0_u32; N];
+    for (tap, offset) in taps.iter().enumerate() {
+        let x: &[f32; N] = x[first + offset..].first_chunk().expect("windows lie inside");
+        for lane in 0..N {
+            let won = wins(x[lane], best[lane]);
+            best[lane] = if won { x[lane] } else { best[lane] };
+            place[lane] = if won { tap as u32 } else { place[lane] };
+        }
+    }
+    for (tap, offset) in taps.iter().enumerate() {
+        let dx: &mut [f32; N] = dx[first + offset..].first_chunk_mut().expect("windows lie inside");
+        for lane in 0..N {
+            dx[lane] = if place[lane] == tap as u32 { dy[lane] } else { 0.0 };
+        }
+    }
 }
 
 /// Jacobian-vector product of [`max`]: the change of each window's first maximum.

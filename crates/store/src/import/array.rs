@@ -313,23 +313,18 @@ impl StoredArray {
         let inner: usize = shape[axis + 1..].iter().product();
         let (rows, row) = if outer == 1 { (1, range.len() * inner) } else { (range.len(), inner) };
         let mut values = vec![T::near(0.0); outer * range.len() * inner];
-        // Several whole rows at a time, or parts of one.
-        let numbers = PIECE / kind.size();
-        let (together, part) = ((numbers / row.max(1)).clamp(1, rows.max(1)), row.min(numbers).max(1));
-        let mut piece = vec![0; together * part * kind.size()];
+        let (size, most) = (kind.size(), PIECE / kind.size());
+        let mut piece = vec![0; most.min(rows * row) * size];
         for index in 0..outer {
             let place = (index * shape[axis] + range.start) * inner;
-            for first in (0..rows).step_by(together) {
-                for start in (0..row).step_by(part) {
-                    let (n_rows, n) = (together.min(rows - first), part.min(row - start));
-                    let bytes = &mut piece[..n_rows * n * kind.size()];
-                    let at = plain.offset + ((place + first * row + start) * kind.size()) as u64;
-                    plain.read(at, bytes).map_err(|error| self.refuse(error))?;
-                    for (bytes, row_at) in bytes.chunks_exact(n * kind.size()).zip(first..) {
-                        let into = &mut values[(row_at * outer + index) * row + start..][..n];
-                        decode(bytes, kind, endian, into)
-                            .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
-                    }
+            for (rows, within) in pieces(rows, row, most) {
+                let bytes = &mut piece[..rows.len() * within.len() * size];
+                let at = plain.offset + ((place + rows.start * row + within.start) * size) as u64;
+                plain.read(at, bytes).map_err(|error| self.refuse(error))?;
+                for (bytes, row_at) in bytes.chunks_exact(within.len() * size).zip(rows) {
+                    let into = &mut values[(row_at * outer + index) * row..][within.clone()];
+                    decode(bytes, kind, endian, into)
+                        .map_err(|value| self.refuse(format!("{value} does not fit in 32 bits")))?;
                 }
             }
         }
@@ -384,6 +379,15 @@ impl StoredArray {
             Kind::F32 | Kind::F16 | Kind::Bf16 => read!(f32, f64::from),
         }
     }
+}
+
+/// Rows of `row` numbers in pieces of at most `most` that lie together: several whole rows, or a part of one.
+fn pieces(rows: usize, row: usize, most: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let (together, part) = ((most / row.max(1)).max(1), most.min(row).max(1));
+    (0..rows).step_by(together).flat_map(move |first| {
+        let starts = (0..row).step_by(part);
+        starts.map(move |start| (first..rows.min(first + together), start..row.min(start + part)))
+    })
 }
 
 impl Plain {
