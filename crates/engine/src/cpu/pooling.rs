@@ -91,13 +91,7 @@ pub(crate) fn max_backward(level: Level, size: usize, input: Shape, [x, dy]: [&[
 
 /// The gradient of some channels of a window whose first of them is at `first`.
 #[inline(always)]
-fn to_first_maximum<const N: usize>(
-    taps: &[usize],
-    first: usize,
-    x: &[f32],
-    dy: &[f32; N],
-    dx: &mut [f32],
-) {
+fn to_first_maximum<const N: usize>(taps: &[usize], first: usize, x: &[f32], dy: &[f32; N], dx: &mut [f32]) {
     let mut best = [f32::NEG_INFINITY; N];
     let mut place = [0_u32; N];
     for (tap, offset) in taps.iter().enumerate() {

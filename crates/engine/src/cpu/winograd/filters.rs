@@ -1,11 +1,10 @@
 //! Filters to the transformed domain, and their gradient back.
 #![allow(clippy::inline_always)]
 
-use rayon::prelude::*;
-
 use super::super::direct::Direction;
 use super::super::product::{PANEL, panel_width};
 use super::super::simd::{Level, vectorise};
+use super::super::tasks::each_chunk;
 use super::transform::{TAPS, Transform};
 
 /// Values of a panel's columns side by side.
@@ -44,7 +43,8 @@ pub(crate) fn transform<T: Transform>(
         Direction::Gather => &values[(output * second + input) * taps..][..taps],
         Direction::Scatter => &values[(input * second + output) * taps..][..taps],
     };
-    transformed.par_chunks_mut(filters * inputs * PANEL).enumerate().for_each(|(panel, transformed)| {
+    let work = transformed.len() * T::KERNEL;
+    each_chunk(transformed, filters * inputs * PANEL, work, |panel, transformed| {
         let width = panel_width(outputs, panel);
         let present = PANEL.min(outputs - panel * PANEL);
         for input in 0..inputs {
@@ -83,7 +83,8 @@ pub(crate) fn transform_back<T: Transform>(
     let taps = T::KERNEL * T::KERNEL;
     let outputs = gradient.len() / (inputs * taps);
     let filters = T::FILTERS * T::FILTERS;
-    gradient.par_chunks_mut(PANEL * inputs * taps).enumerate().for_each(|(panel, gradient)| {
+    let work = accumulated.len() * T::KERNEL;
+    each_chunk(gradient, PANEL * inputs * taps, work, |panel, gradient| {
         let width = panel_width(outputs, panel);
         let from = &accumulated[panel * PANEL * filters * inputs..];
         for input in 0..inputs {
