@@ -95,7 +95,7 @@ impl Analysis for CategoryOrthogonality {
     }
 
     fn holds(about: &Description, _: &Options) -> usize {
-        Along::bytes(about)
+        Along::bytes(about).max(Prototypes::bytes(about))
     }
 
     fn tables(&self) -> Vec<Table> {

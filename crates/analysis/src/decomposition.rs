@@ -187,29 +187,23 @@ fn shares([radial, towards]: Parts) -> [f64; 3] {
 /// Shares by stable step, and last those of all.
 fn curves(material: &Material, moves: &Moves, counts: &[usize]) -> Vec<Shares> {
     let width = counts.len() - 1;
-    let n_groups = counts.len() + 1;
-    let at = |group: usize, part: usize, step: usize| (group * 3 + part) * width + step;
-    let mut sizes = vec![0; n_groups * 3 * width];
-    let each = |visit: &mut dyn FnMut(usize, usize, f64)| {
-        for (image, stable, parts) in moves {
+    // Group by group: drawn together they would grow with the square of the steps.
+    let of = |group: usize| {
+        let own = moves.iter().filter(|(_, stable, _)| group == counts.len() || *stable == group);
+        let (mut sizes, mut sums) = (vec![0; 3 * width], Sums::of_means(3 * width));
+        for (image, _, parts) in own {
             for (step, parts) in parts.iter().enumerate() {
                 for (part, share) in parts.map(shares).into_iter().flatten().enumerate() {
-                    visit(*image, at(*stable, part, step), share);
-                    visit(*image, at(counts.len(), part, step), share);
+                    sizes[part * width + step] += 1;
+                    sums.add_to_mean(*image, part * width + step, share);
                 }
             }
         }
+        let estimates = bootstrap(material.replicates(), &sizes, sums, means);
+        let series = |part: usize| estimates[part * width..][..width].to_vec();
+        Shares { radial: series(0), towards: series(1), rest: series(2) }
     };
-    each(&mut |_, place, _| sizes[place] += 1);
-    let mut sums = Sums::of_means(n_groups * 3 * width);
-    each(&mut |image, place, share| sums.add_to_mean(image, place, share));
-    let estimates = bootstrap(material.replicates(), &sizes, sums, means);
-    (0..n_groups)
-        .map(|group| {
-            let series = |part: usize| estimates[at(group, part, 0)..at(group, part, 0) + width].to_vec();
-            Shares { radial: series(0), towards: series(1), rest: series(2) }
-        })
-        .collect()
+    (0..=counts.len()).map(of).collect()
 }
 
 /// Means over the changes before and after the stable step.

@@ -110,7 +110,7 @@ impl Analysis for GlobalGeometry {
     }
 
     fn holds(about: &Description, _: &Options) -> usize {
-        Along::bytes(about)
+        Along::bytes(about).max(Prototypes::bytes(about))
     }
 
     fn tables(&self) -> Vec<Table> {

@@ -1,5 +1,6 @@
 //! How far exemplars lie from the prototype of their category, step by step.
 
+use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
 use crate::categories::distribution::Ridges;
@@ -9,7 +10,7 @@ use crate::categories::{NO_DECISION, STAGE, Stage};
 use crate::resample::{Draws, draws, share};
 use crate::sums::Sums;
 use crate::table::Table;
-use crate::{Analysis, Error, Estimate, Material, Series};
+use crate::{Analysis, Error, Estimate, Material, Options, Series};
 
 /// Local geometry of one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +87,10 @@ impl Analysis for LocalGeometry {
         }
         let classes = labels.iter().map(|&class| material.class(class).to_owned()).collect();
         Ok(Self { states, classes, stages, notes })
+    }
+
+    fn holds(about: &Description, _: &Options) -> usize {
+        Prototypes::bytes(about)
     }
 
     fn tables(&self) -> Vec<Table> {

@@ -1,5 +1,6 @@
 //! How often the nearest prototype is that of an image's own category.
 
+use redyn_core::Description;
 use serde::{Deserialize, Serialize};
 
 use crate::categories::prototypes::Prototypes;
@@ -7,7 +8,7 @@ use crate::categories::{Centroid, NO_DECISION, STAGE, Stage};
 use crate::resample::{Draws, draws, estimates, means};
 use crate::sums::Sums;
 use crate::table::Table;
-use crate::{Analysis, Error, Material, Series};
+use crate::{Analysis, Error, Material, Options, Series};
 
 /// Nearest-centroid accuracy at one stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +75,10 @@ impl Analysis for NearestCentroid {
             }
         }
         Ok(Self { states, centroid: material.options.categories.centroid, stages, notes })
+    }
+
+    fn holds(about: &Description, _: &Options) -> usize {
+        Prototypes::bytes(about)
     }
 
     fn tables(&self) -> Vec<Table> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use redyn_core::TrajectorySource;
+use redyn_core::{Description, TrajectorySource};
 use serde::{Deserialize, Serialize};
 
 use crate::categories::Stage;
@@ -156,6 +156,12 @@ pub(crate) struct NetworkPatterns {
 }
 
 impl NetworkPatterns {
+    /// Bytes of the patterns while they are read: of both halves, of all, and of the images.
+    pub(crate) fn bytes(about: &Description, options: &Options) -> usize {
+        let (n_classes, n_images) = (about.classes.len(), about.n_images.min(options.rdm.n_images));
+        8 * about.n_steps * (about.n_units + n_classes) * (3 * n_classes + n_images)
+    }
+
     /// Read the patterns of all classes and of a balanced choice of images.
     ///
     /// # Errors
@@ -181,7 +187,7 @@ impl NetworkPatterns {
         let mut halves = [sums(), sums()];
         let mut of_images = widths.map(|width| Patterns::new(n_steps, images.len(), width));
         let reader = Reader { source, zones: Vec::new() };
-        let n_per_block = source.images_in(options.memory);
+        let n_per_block = source.images_in(options.memory / 4);
         for first in (0..labels.len()).step_by(n_per_block) {
             let range = first..labels.len().min(first + n_per_block);
             let block = reader.read(range.clone())?;
@@ -208,7 +214,8 @@ impl NetworkPatterns {
         let halves = present.iter().all(|&count| count > 1).then(|| {
             means(&mut first[0], &present.iter().map(|count| count.div_ceil(2)).collect::<Vec<_>>());
             means(&mut second[0], &present.iter().map(|count| count / 2).collect::<Vec<_>>());
-            [first[0].clone(), second[0].clone()]
+            let ([first, _], [second, _]) = (first, second);
+            [first, second]
         });
         let image_labels = images.iter().map(|&image| labels[image]).collect();
         Ok(Self { classes, images, image_labels, of_classes, of_images, halves })

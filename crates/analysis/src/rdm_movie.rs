@@ -1,6 +1,6 @@
 //! How the geometry of representations changes from step to step: RDMs against RDMs.
 
-use redyn_core::TimeAxis;
+use redyn_core::{Description, TimeAxis};
 use serde::{Deserialize, Serialize};
 
 use crate::categories::Stage;
@@ -66,7 +66,7 @@ impl Analysis for RdmMovie {
     fn analyse(material: &Material) -> Result<Self, Error> {
         let (rows, options) = (material.rows, material.options);
         rows.need_steps(Self::NAME, 2)?;
-        let patterns = material.patterns()?;
+        let patterns = &NetworkPatterns::read(material.trajectories, options)?;
         let mut notes = Vec::new();
         let mut movies = Vec::new();
         for level in [Level::Classes, Level::Images] {
@@ -88,6 +88,10 @@ impl Analysis for RdmMovie {
         }
         let time = material.trajectories.description().time.clone();
         Ok(Self { options: options.rdm.clone(), time, movies, reliability, notes })
+    }
+
+    fn holds(about: &Description, options: &Options) -> usize {
+        NetworkPatterns::bytes(about, options)
     }
 
     fn tables(&self) -> Vec<Table> {

@@ -177,10 +177,10 @@ mod tests {
         let about = redyn_core::TrajectorySource::description(&fixture);
         let entries: Vec<&Entry> = ANALYSES.iter().collect();
         let within = |memory| check_memory(&entries, about, &Options { memory, ..Options::default() });
-        let needed = 8 * (80 + 8 * 8) * 3 * (8 + 2);
+        let needed = 8 * 3 * (about.n_units + 8) * (3 * 8 + 80);
         assert!(within(needed).is_ok());
-        let error = within(needed - 1).unwrap_err();
-        assert!(error.to_string().contains("`global_geometry` holds 33.8 KiB at once, 33.7 KiB"), "{error}");
+        let error = within(needed - 1024).unwrap_err();
+        assert!(error.to_string().contains("`rdm_movie` holds 46.3 KiB at once, 45.3 KiB"), "{error}");
         assert_eq!(error.hint().unwrap(), "give --memory 1M, or name other analyses with --only");
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::between::Contribution;
 use crate::parts::all_rows;
+use crate::patterns::NetworkPatterns;
 use crate::registry::check_memory;
 use crate::rows::{Plan, Quantities, Rows};
 use crate::{
@@ -294,13 +295,14 @@ fn analyse_network(
             Err(error) => return Err(error),
         }
     }
-    // Only where RDMs were asked for, and there is another network to compare them with.
+    // Only where RDMs were asked for, and there is another network to compare them with. Patterns are
+    // read again: kept since, they would take more memory than all other results.
     let compared = request.subjects.len() > 1 && entries.iter().any(|entry| entry.name == RdmMovie::NAME);
     let contribution = compared
         .then(|| {
             let (time, labels) = (about.time.clone(), subject.trajectories.labels());
-            let patterns = material.patterns()?;
-            Ok::<_, Error>(Contribution::new(&about.name, time, labels, patterns, &request.options.rdm))
+            let patterns = NetworkPatterns::read(subject.trajectories, request.options)?;
+            Ok::<_, Error>(Contribution::new(&about.name, time, labels, &patterns, &request.options.rdm))
         })
         .transpose()?;
     let results = NetworkResults {

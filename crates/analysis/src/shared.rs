@@ -9,7 +9,6 @@ use crate::categories::staged::Staged;
 use crate::contrast::{Contrast, contrast};
 use crate::knn_preservation::kept;
 use crate::participation_ratio::ratio;
-use crate::patterns::NetworkPatterns;
 use crate::replicates::Replicates;
 use crate::rows::ReadoutRows;
 use crate::{Error, Estimate, FutureClass, Material, Series};
@@ -22,7 +21,6 @@ pub struct Shared {
     cosine: OnceLock<Contrast>,
     margin: OnceLock<Contrast>,
     future_class: OnceLock<FutureClass>,
-    patterns: OnceLock<NetworkPatterns>,
     /// By stage.
     prototypes: [OnceLock<Option<Prototypes>>; 2],
     pairwise: [OnceLock<Option<Pairwise>>; 2],
@@ -71,15 +69,6 @@ impl Material<'_> {
         let value = |image: usize, step: usize| readout.margin[[image, step]];
         let quantity = ("distance to leaving the current zone", "activation");
         self.shared.margin.get_or_init(|| contrast(self, quantity, value))
-    }
-
-    /// The patterns of classes and of some images.
-    pub(crate) fn patterns(&self) -> Result<&NetworkPatterns, Error> {
-        if let Some(found) = self.shared.patterns.get() {
-            return Ok(found);
-        }
-        let found = NetworkPatterns::read(self.trajectories, self.options)?;
-        Ok(self.shared.patterns.get_or_init(|| found))
     }
 
     /// The signature of the future class.

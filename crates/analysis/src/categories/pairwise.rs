@@ -50,7 +50,8 @@ pub(crate) fn each_step<T>(
     of: impl Fn(&StepRows) -> T,
 ) -> Result<Option<Vec<T>>, Error> {
     let (n_steps, n_units) = (source.n_steps(), source.n_units());
-    // As many steps at a time as memory holds, at least one.
+    // As many steps at a time as half of the memory holds, at least one; the rest is for reading.
+    let memory = memory / 2;
     let at_once = (memory / (4 * images.len() * n_units)).clamp(1, n_steps);
     let own: Vec<usize> = images.iter().map(|&image| labels[image]).collect();
     let mut found = Vec::with_capacity(n_steps);

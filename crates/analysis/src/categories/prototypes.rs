@@ -1,6 +1,7 @@
 //! Prototypes of categories, and one row per image of what it has to do with them.
 
 use rayon::prelude::*;
+use redyn_core::Description;
 
 use super::Centroid;
 use super::along::{Axes, TOGETHER};
@@ -42,6 +43,13 @@ struct Row {
 }
 
 impl Prototypes {
+    /// Bytes of the prototypes of a stage, of their products and of the rows.
+    pub(crate) fn bytes(about: &Description) -> usize {
+        let n = about.classes.len();
+        let of_step = 8 * n * (about.n_units.max(n) + n) + size_of::<Row>() * about.n_images;
+        of_step * about.n_steps
+    }
+
     /// Read the trajectories twice: for the prototypes, and for the rows.
     ///
     /// `None` where a logit is minus infinity, which has no direction.
