@@ -105,6 +105,19 @@ fn significant(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
+/// What was asked for, but for where its record goes: that is a matter of the machine.
+fn command(mut words: impl Iterator<Item = String>) -> String {
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--out" {
+            words.next();
+        } else if !word.starts_with("--out=") {
+            kept.push(word);
+        }
+    }
+    kept.join(" ")
+}
+
 impl Record {
     pub(crate) fn begin(benchmark: &str, options: &Options, versions: Versions) -> Self {
         let machine = Machine::here();
@@ -116,7 +129,7 @@ impl Record {
         Self {
             format: "redyn.benchmark",
             benchmark: benchmark.into(),
-            command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+            command: command(std::env::args().skip(1)),
             seconds_since_1970: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             busy: machine.is_busy(),
             machine,
@@ -164,5 +177,13 @@ mod tests {
         assert_eq!(significant(1234.5), "1234");
         assert_eq!(significant(0.012_345), "0.0123");
         assert_eq!(significant(9.876), "9.88");
+    }
+
+    #[test]
+    fn a_command_says_what_was_asked_for_not_where_its_record_went() {
+        let command = |line: &str| super::command(line.split(' ').map(String::from));
+        assert_eq!(command("rdm --out a.json --quick"), "rdm --quick");
+        assert_eq!(command("rdm --out=a.json"), "rdm");
+        assert_eq!(command("data --only store"), "data --only store");
     }
 }
