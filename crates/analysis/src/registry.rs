@@ -177,8 +177,11 @@ mod tests {
         let about = redyn_core::TrajectorySource::description(&fixture);
         let entries: Vec<&Entry> = ANALYSES.iter().collect();
         let within = |memory| check_memory(&entries, about, &Options { memory, ..Options::default() });
+        let resampled = (find("global_geometry").unwrap().holds)(about, &Options::default());
+        assert_eq!(resampled, 8 * (80 + 8 * 8) * 3 * (8 + 2));
         let needed = 8 * 3 * (about.n_units + 8) * (3 * 8 + 80);
         assert!(within(needed).is_ok());
+        assert!(within(needed - 1).is_err());
         let error = within(needed - 1024).unwrap_err();
         assert!(error.to_string().contains("`rdm_movie` holds 46.3 KiB at once, 45.3 KiB"), "{error}");
         assert_eq!(error.hint().unwrap(), "give --memory 1M, or name other analyses with --only");
